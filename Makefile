@@ -1,0 +1,47 @@
+# One word for each thing to do. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+SEED ?= 7
+
+INSTALLED := node_modules/.package-lock.json
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## install what the project needs, from its lockfile
+
+# Not `npm ci`: it refuses a lockfile that lacks binaries of platforms which the registry at hand does not serve.
+$(INSTALLED): package.json package-lock.json
+	@npm install --no-save --no-progress --loglevel=error
+	@touch $(INSTALLED)
+
+demo: $(INSTALLED) ## both streams from a hostile partner into a table, with proof (SEED=7)
+	@bin/tidemark demo --seed $(SEED)
+
+test: check ## types, style, structure, and every test
+	@UV_THREADPOOL_SIZE=12 vitest run
+
+check: $(INSTALLED) ## types, style and structure alone
+	@tsc -p tsconfig.json
+	@oxlint --quiet
+	@biome ci --log-level=warn
+	@depcruise --config .dependency-cruiser.cjs src bench test --output-type err
+	@knip --no-progress
+
+format: $(INSTALLED) ## put the code into its form
+	@biome check --write --log-level=warn
+
+schema: $(INSTALLED) ## write tidemark.schema.json anew from the configuration's definition
+	@vitest run test/config -u
+
+bench: $(INSTALLED) ## events a second and peak memory of each stage, against the textbook query
+	@bench/run
+
+build: $(INSTALLED) ## JavaScript for a package, into dist/
+	@tsc -p tsconfig.build.json
+
+clean: ## remove what was built and what the demo left
+	rm -rf dist data tmp
+
+.PHONY: help install demo test check format schema bench build clean

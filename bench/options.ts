@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util';
+import { DEFAULT_WORKLOAD, type Workload } from './workload.ts';
+
+export interface Options {
+  readonly workload: Workload;
+  /** Times that normalize and the textbook query are run, in turns. */
+  readonly runs: number;
+  /** Takes this run's table as the expected one. */
+  readonly record: boolean;
+}
+
+export const HELP = `bench/run [--events N] [--runs N] [--seed N] [--record]
+
+  Measures fetch, normalize and load, each in a process of its own, and normalize against the textbook query on the same data.
+  --events N   payments events; default ${DEFAULT_WORKLOAD.events.toLocaleString('en')}; 100000 for a quick look
+  --runs N     pairs of normalize and textbook; the median counts; default 3
+  --seed N     another workload; default ${DEFAULT_WORKLOAD.seed}
+  --record     writes the hash of the resulting table to bench/expected.json
+  Ends with 1 where the table is not the expected one. A bar that is missed is said, and is no error: the machine may be busy.
+`;
+
+/** @throws Error with what is wrong. @returns null where help is asked for. */
+export function parseOptions(args: readonly string[]): Options | null {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = parseArgs({ args: [...args], options: { events: text, runs: text, seed: text, record: flag, help: flag } });
+  if (values.help) return null;
+  return {
+    workload: {
+      seed: wholeNumber('--seed', values.seed, DEFAULT_WORKLOAD.seed, 0),
+      events: wholeNumber('--events', values.events, DEFAULT_WORKLOAD.events, 1000),
+    },
+    runs: wholeNumber('--runs', values.runs, 3, 1),
+    record: values.record,
+  };
+}
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number, least: number): number {
+  const value = text === undefined ? otherwise : Number(text.replaceAll('_', ''));
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new Error(`${name} is a whole number from ${least} on, not ${text}`);
+}

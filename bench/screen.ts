@@ -1,0 +1,79 @@
+import type { Usage } from './child.ts';
+import type { Options } from './options.ts';
+import type { Measurements } from './stages.ts';
+import type { TableVerdict } from './verdict.ts';
+
+/** What the stages are held to. */
+export const BARS = { fetchPerSecond: 20_000, normalizeRatio: 0.6, loadPerSecond: 100_000, peakBytes: 2 * 2 ** 30 } as const;
+
+export interface Outcome {
+  readonly options: Options;
+  readonly machine: string;
+  readonly measurements: Measurements;
+  readonly table: TableVerdict;
+  readonly contradictions: readonly string[];
+}
+
+export function screen(outcome: Outcome): string {
+  const { options, machine, measurements, table, contradictions } = outcome;
+  const { events, seed } = options.workload;
+  const { written, load } = measurements;
+  const lines = [
+    `workload   ${count(events)} payments events (seed ${seed}), ${count(written.result.bytes / 1e6)} MB as NDJSON, 29 to 32 fields, 3% later versions`,
+    `machine    ${machine}`,
+    '',
+    row('', 'events/s', 'CPU s/M', 'peak MiB', ''),
+    ...stageRows(outcome),
+    '',
+    ratioLine(measurements),
+    `memory     ${Math.round(greatestPeak(measurements) / 2 ** 20)} MiB at most; bar 2048: ${verdict(greatestPeak(measurements) < BARS.peakBytes)}`,
+    `table      ${count(load.result.inserted)} rows, hash ${measurements.table.result.hash}: ${table}`,
+    ...contradictions.map((contradiction) => `WRONG      ${contradiction}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function stageRows({ options, measurements }: Outcome): string[] {
+  const { events } = options.workload;
+  const { fetch, pairs, textbookOnPages, load, partnerCpuSeconds } = measurements;
+  const perSecond = (of: number, usage: Usage): number => of / usage.seconds;
+  const line = (name: string, of: number, usage: Usage, remark = ''): string =>
+    row(name, count(perSecond(of, usage)), ((usage.cpuSeconds / of) * 1e6).toFixed(1), count(usage.peakBytes / 2 ** 20), remark);
+  const rows = load.result.inserted;
+  return [
+    line('fetch', events, fetch, bar(perSecond(events, fetch), BARS.fetchPerSecond, partnerRemark(partnerCpuSeconds, events))),
+    line('normalize', events, middle(pairs.map((pair) => pair.normalize))),
+    line('textbook query', events, middle(pairs.map((pair) => pair.textbook))),
+    line('textbook on pages', events, textbookOnPages, 'the landed bodies as they are, unnested'),
+    line('load (rows)', rows, load, bar(perSecond(rows, load), BARS.loadPerSecond)),
+  ];
+}
+
+const partnerRemark = (cpuSeconds: number, events: number): string =>
+  `; the partner took ${((cpuSeconds / events) * 1e6).toFixed(1)} CPU s/M beside it`;
+
+const bar = (found: number, least: number, remark = ''): string => `bar ${count(least)}: ${verdict(found >= least)}${remark}`;
+const verdict = (holds: boolean): string => (holds ? 'ok' : 'MISSED');
+
+function ratioLine({ pairs }: Measurements): string {
+  const ratios = pairs.map(({ normalize, textbook }) => textbook.seconds / normalize.seconds).sort((a, b) => a - b);
+  const cpu = pairs.map(({ normalize, textbook }) => textbook.cpuSeconds / normalize.cpuSeconds).sort((a, b) => a - b);
+  const ratio = median(ratios);
+  const span = `${(ratios[0] ?? 0).toFixed(2)} to ${(ratios.at(-1) ?? 0).toFixed(2)}`;
+  return `ratio      normalize runs at ${ratio.toFixed(2)} of the textbook query's pace (${pairs.length} pairs, ${span}; by CPU ${median(cpu).toFixed(2)}); bar ${BARS.normalizeRatio}: ${verdict(ratio >= BARS.normalizeRatio)}`;
+}
+
+const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
+
+/** The run whose time is the median. */
+function middle(usages: readonly Usage[]): Usage {
+  const sorted = usages.toSorted((a, b) => a.seconds - b.seconds);
+  return sorted[Math.floor(sorted.length / 2)] as Usage;
+}
+
+const greatestPeak = ({ fetch, pairs, load }: Measurements): number =>
+  [fetch, load, ...pairs.map((pair) => pair.normalize)].reduce((peak, { peakBytes }) => Math.max(peak, peakBytes), 0);
+
+const count = (value: number): string => Math.round(value).toLocaleString('en');
+const row = (name: string, perSecond: string, cpu: string, peak: string, remark: string): string =>
+  `${name.padEnd(18)}${perSecond.padStart(10)}${cpu.padStart(9)}${peak.padStart(10)}   ${remark}`.trimEnd();

@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { TidemarkError } from '../errors.ts';
+import { readSchema, type SchemaDocument, type SchemaVersion } from '../normalize/schema-store.ts';
+import { describe } from '../schema/diff.ts';
+import { openStore } from '../store/open.ts';
+import type { Stream } from '../stream.ts';
+import { formatInstant } from '../time.ts';
+import { type Answer, type CommonOptions, invoke, oneStream, selectStreams, usage, withCommonOptions } from './command.ts';
+import { table } from './terminal.ts';
+
+interface SchemaOptions extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export function addSchema(program: Command): void {
+  const parent = program.command('schema').description('the columns of a stream and how they came to be: show, diff, history');
+  parent.addHelpText('after', '\nExample:\n  tidemark schema history --stream payments');
+  const add = (name: string, text: string, ask: (document: SchemaDocument, stream: Stream, options: SchemaOptions) => Answer): Command =>
+    withCommonOptions(parent.command(name).description(text), `tidemark schema ${name} --stream payments`).action(
+      (options: SchemaOptions) =>
+        invoke(options, async ({ configuration }) => {
+          const settings = configuration();
+          const stream = oneStream(selectStreams(settings, options.stream));
+          const document = await readSchema(await openStore(settings.store), stream.name);
+          if (document) return ask(document, stream, options);
+          throw new TidemarkError({
+            code: 'NOT_FOUND',
+            message: `stream ${stream.name} has no schema yet`,
+            hint: 'It comes with the first normalized batch: tidemark run --once.',
+          });
+        }),
+    );
+  add('show', 'the columns as they are', show);
+  add('history', 'every change, with the page that brought it', history);
+  add('diff', 'what changed between two versions', diff)
+    .option('--from <version>', 'default: the one before the last')
+    .option('--to <version>', 'default: the last');
+}
+
+function show({ schema }: SchemaDocument, stream: Stream): Answer {
+  const fixed = [
+    ...stream.key.map((column) => [column.name, 'text', 'key']),
+    ...stream.version.map((column, at) => [column.name, at === 0 ? 'timestamp' : 'bigint', 'version']),
+  ];
+  const rows = [...fixed, ...schema.fields.map((field) => [field.name, describe(field.type), ''])];
+  const overflow = schema.overflow.length > 0 ? `\nin _overflow: ${schema.overflow.map((name) => JSON.stringify(name)).join(', ')}` : '';
+  return { json: { stream: stream.name, ...schema }, text: `${stream.name}, version ${schema.version}\n${table(rows)}${overflow}` };
+}
+
+function history(document: SchemaDocument): Answer {
+  const lines = document.history.flatMap((entry) => [
+    `version ${entry.version}  ${formatInstant(entry.at)}  ${entry.page}`,
+    ...changeLines([entry]),
+  ]);
+  return { json: document.history, text: lines.join('\n') };
+}
+
+function diff(document: SchemaDocument, _stream: Stream, options: SchemaOptions): Answer {
+  const last = document.schema.version;
+  const [from, to] = [version(options.from, last - 1, last), version(options.to, last, last)];
+  const entries = document.history.filter((entry) => entry.version > from && entry.version <= to);
+  const text = entries.length === 0 ? 'no difference' : [`version ${from} to ${to}`, ...changeLines(entries)].join('\n');
+  return { json: { from, to, changes: entries.flatMap((entry) => entry.changes) }, text };
+}
+
+function version(text: string | undefined, fallback: number, last: number): number {
+  const number = text === undefined ? fallback : Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= last) return number;
+  throw usage(`there is no schema version ${text}`, `Versions run from 0 (nothing) to ${last}.`);
+}
+
+function changeLines(entries: readonly SchemaVersion[]): string[] {
+  return entries
+    .flatMap((entry) => entry.changes)
+    .map(({ path, from, to }) => (from === null ? `  + ${path}  ${to}` : `  ~ ${path}  ${from} → ${to}`));
+}

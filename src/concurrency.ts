@@ -1,0 +1,25 @@
+/** Runs `work` on each item, at most `limit` at a time. @returns the results in the items' order; the first failure ends the rest. */
+export async function mapConcurrent<T, R>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = Array.from({ length: items.length });
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      try {
+        results[index] = await work(items[index] as T, index);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
+  for (const settled of lanes) if (settled.status === 'rejected') throw settled.reason;
+  return results;
+}
+
+/** As Promise.all, but a failure is told only once nothing is running any more: what was begun may use files that the caller removes. */
+export async function allDone<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
+}

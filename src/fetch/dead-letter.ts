@@ -1,0 +1,138 @@
+import { hash } from 'node:crypto';
+import type { Micros } from '../clock.ts';
+import { TidemarkError } from '../errors.ts';
+import type { DeadLetter, Gap, Window } from '../manifest/documents.ts';
+import { createJson, getJson } from '../store/json.ts';
+import { deadLetterKey, deadLetterPrefix, slotName, windowName } from '../store/keys.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { PageFailure } from './ask.ts';
+import type { WindowJob } from './effects.ts';
+import { type Position, positionUrl } from './request.ts';
+
+/** At most so much of the last answer is kept. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+/** A page that could not be had, and what may be missing for it: null where smaller pages brought everything. */
+export interface Lost {
+  readonly failure: PageFailure;
+  readonly slot: number;
+  readonly position: Position;
+  readonly size: number;
+  readonly gap: { readonly from: Micros; readonly to: Micros } | null;
+}
+
+/** `<id>.resolved.json`: why a dead letter needs nobody any more. */
+export interface Resolution {
+  readonly format: 1;
+  readonly id: string;
+  readonly stream: string;
+  readonly reason: string;
+  readonly at: Micros;
+}
+
+export interface DeadLetterEntry {
+  readonly letter: DeadLetter;
+  /** Null while it is open. */
+  readonly resolution: Resolution | null;
+}
+
+/**
+ * Writes the letter, and its resolution where nothing is missing. The same loss has the same id, whoever writes it.
+ * @returns the id.
+ */
+export async function writeDeadLetter(job: WindowJob, lost: Lost): Promise<string> {
+  const { store, clock, log } = job.effects;
+  const letter = letterFor(job, lost, clock.now());
+  await createJson(store, deadLetterKey(job.stream.name, letter.id), letter);
+  log.warn({ stream: letter.stream, deadLetter: letter.id, gap: letter.gap, reason: letter.reason }, 'page goes to dead letter');
+  if (lost.gap === null) await resolveDeadLetter(job.effects, letter, 'smaller pages brought everything');
+  return letter.id;
+}
+
+function letterFor({ stream, window }: WindowJob, { failure, slot, position, size, gap }: Lost, at: Micros): DeadLetter {
+  const content = JSON.stringify([window.kind, position.since, position.cursor, gap]);
+  return {
+    format: 1,
+    id: `${windowName(window)}-${slotName(slot)}-${hash('sha256', content).slice(0, 8)}`,
+    stream: stream.name,
+    window,
+    slot,
+    cursor: position.cursor,
+    url: positionUrl(stream.source, position, size),
+    pageSize: size,
+    attempts: failure.attempts,
+    reason: failure.reason,
+    status: failure.status,
+    body: failure.body && failure.body.subarray(0, BODY_LIMIT_BYTES).toString('base64'),
+    gap,
+    at,
+  };
+}
+
+/** Notes that a letter needs nobody any more. Doing it twice is no error. */
+export async function resolveDeadLetter(
+  effects: { readonly store: ObjectStore; readonly clock: { now(): Micros } },
+  { id, stream }: Pick<DeadLetter, 'id' | 'stream'>,
+  reason: string,
+): Promise<void> {
+  const resolution: Resolution = { format: 1, id, stream, reason, at: effects.clock.now() };
+  await createJson(effects.store, resolutionKey(stream, id), resolution);
+}
+
+const resolutionKey = (stream: string, id: string): string => deadLetterKey(stream, `${id}.resolved`);
+
+/** Every letter of a stream, by window; `prefix` narrows by the beginning of the id. */
+export async function listDeadLetters(
+  store: ObjectStore,
+  stream: string,
+  which: 'open' | 'resolved' | 'all' = 'open',
+  prefix = '',
+): Promise<DeadLetterEntry[]> {
+  const ids = await letterIds(store, stream, prefix);
+  const entries: DeadLetterEntry[] = [];
+  for (const [id, resolved] of ids) {
+    if (which === 'all' || resolved === (which === 'resolved')) entries.push(await showDeadLetter(store, stream, id));
+  }
+  return entries;
+}
+
+/** By id: whether it is resolved. */
+async function letterIds(store: ObjectStore, stream: string, prefix: string): Promise<Map<string, boolean>> {
+  const ids = new Map<string, boolean>();
+  const folder = deadLetterPrefix(stream);
+  for await (const { key } of store.list(`${folder}${prefix}`)) {
+    const [, id, resolved] = /^(.+?)(\.resolved)?\.json$/.exec(key.slice(folder.length)) ?? [];
+    if (id !== undefined) ids.set(id, ids.get(id) === true || resolved !== undefined);
+  }
+  return ids;
+}
+
+/** @throws NOT_FOUND where there is no such letter. */
+export async function showDeadLetter(store: ObjectStore, stream: string, id: string): Promise<DeadLetterEntry> {
+  const letter = await getJson<DeadLetter>(store, deadLetterKey(stream, id));
+  const resolution = await getJson<Resolution>(store, resolutionKey(stream, id));
+  if (letter) return { letter: letter.value, resolution: resolution?.value ?? null };
+  throw new TidemarkError({
+    code: 'NOT_FOUND',
+    message: `there is no dead letter ${id} of stream ${stream}`,
+    hint: 'Nothing was changed. `tidemark dead-letter list` names them.',
+  });
+}
+
+/** The gaps that earlier processes recorded while they fetched this window. */
+export async function openGaps(store: ObjectStore, stream: string, window: Window): Promise<Gap[]> {
+  const entries = await listDeadLetters(store, stream, 'open', `${windowName(window)}-`);
+  return entries.flatMap(({ letter }) =>
+    letter.gap !== null && letter.window.kind === window.kind ? [{ ...letter.gap, deadLetter: letter.id }] : [],
+  );
+}
+
+/** Resolves every open letter whose gap lies within a window that was committed without gaps. @returns their ids. */
+export async function resolveCovered(job: WindowJob): Promise<string[]> {
+  const { effects, stream, window } = job;
+  const open = await listDeadLetters(effects.store, stream.name, 'open');
+  const covered = open.filter(({ letter }) => letter.gap !== null && letter.gap.from >= window.start && letter.gap.to <= window.end);
+  for (const { letter } of covered)
+    await resolveDeadLetter(effects, letter, `the ${window.kind} window ${windowName(window)} covers the gap`);
+  return covered.map(({ letter }) => letter.id);
+}

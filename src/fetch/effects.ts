@@ -1,0 +1,52 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { FetchTotals, Window } from '../manifest/documents.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { Stream } from '../stream.ts';
+import type { RequestBudget } from './budget.ts';
+import type { Exchange } from './client.ts';
+import type { Credentials } from './request.ts';
+
+/** Everything that fetching does to the world. */
+export interface FetchEffects {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  /** In [0, 1): jitter. */
+  readonly random: () => number;
+  /** A fresh random name for each conditional write. */
+  readonly randomId: () => string;
+  readonly exchange: Exchange;
+  readonly budget: RequestBudget;
+  readonly log: Log;
+  /** Told after every landed page and every request that failed. */
+  readonly progress?: ((progress: FetchProgress) => void) | undefined;
+  /** Ends the work between two steps; what has landed is kept. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface FetchProgress {
+  readonly stream: string;
+  readonly window: Window;
+  /** So far, by this process. */
+  readonly totals: FetchTotals;
+}
+
+export type MutableTotals = { -readonly [Name in keyof FetchTotals]: FetchTotals[Name] };
+
+export const newTotals = (): MutableTotals => ({ asked: 0, retried: 0, duplicated: 0, short: 0, refused: 0, pages: 0, records: 0 });
+
+/** One window's fetch: what is asked, by whom, with what. */
+export interface WindowJob {
+  readonly effects: FetchEffects;
+  readonly stream: Stream;
+  readonly environment: string;
+  readonly window: Window;
+  /** Of the lease: the generation that this process lands in. */
+  readonly epoch: number;
+  readonly credentials: Credentials;
+  readonly totals: MutableTotals;
+}
+
+export function reportProgress({ effects, stream, window, totals }: WindowJob): void {
+  effects.progress?.({ stream: stream.name, window, totals: { ...totals } });
+}

@@ -1,0 +1,162 @@
+import { hash } from 'node:crypto';
+import type { Micros } from '../clock.ts';
+import { JsonError, LayoutError } from '../json/errors.ts';
+import { type BodyLayout, type BodyMeasure, measureBody } from '../json/measure.ts';
+import { parseRetryAfter } from '../retry.ts';
+import type { Stream } from '../stream.ts';
+import { parseInstant, type TimeForm } from '../time.ts';
+import type { HttpAnswer } from './client.ts';
+import { ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
+import { secretReference } from './request.ts';
+
+/** A body that is a page, measured. */
+export interface Page {
+  readonly body: Buffer;
+  readonly sha256: string;
+  readonly measure: BodyMeasure;
+  readonly next: string | null;
+  readonly minTime: Micros | null;
+  readonly maxTime: Micros | null;
+}
+
+/** What one answer is, looked at by itself. */
+export type Judgement =
+  | { readonly kind: 'page'; readonly page: Page }
+  /** Not a page, whatever its status says. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly hint: string }
+  /** The cursor is not known any more. */
+  | { readonly kind: 'expired'; readonly reason: string }
+  /** The partner will never answer this. */
+  | { readonly kind: 'denied'; readonly reason: string; readonly hint: string }
+  /** The partner may answer later. */
+  | { readonly kind: 'transient'; readonly reason: string; readonly retryAfterMs: number | null };
+
+export interface Asked {
+  readonly url: string;
+  readonly cursor: string | null;
+  readonly size: number;
+}
+
+const TRANSIENT = new Set([408, 409, 423, 425, 429]);
+const EXPIRED = new Set([400, 404, 410]);
+const FIRST_BYTES = 80;
+
+/** @param now for a `Retry-After` that is a date. @throws SOURCE_REFUSED where the next URL leaves the source's origin. */
+export function judgeAnswer(stream: Stream, asked: Asked, answer: HttpAnswer, now: Micros): Judgement {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return judgeBody(stream, asked, answer);
+  if (TRANSIENT.has(status) || status >= 500) {
+    return {
+      kind: 'transient',
+      reason: `status ${status}`,
+      retryAfterMs: parseRetryAfter(answer.headers['retry-after'], partnersNow(answer, now)),
+    };
+  }
+  if (EXPIRED.has(status) && asked.cursor !== null) return { kind: 'expired', reason: `status ${status} for a cursor` };
+  return { kind: 'denied', reason: `status ${status}`, hint: hintForStatus(stream, answer) };
+}
+
+/** A `Retry-After` that is a date is of the partner's clock, which need not be ours. */
+function partnersNow({ headers }: HttpAnswer, now: Micros): Micros {
+  const stated = Date.parse(headers['date'] ?? '');
+  return Number.isNaN(stated) ? now : stated * 1000;
+}
+
+function hintForStatus(stream: Stream, { status, headers }: HttpAnswer): string {
+  if (status === 401 || status === 403) return `Check the credential (${secretReference(stream.source.auth)}) and what it may read.`;
+  if (status >= 300 && status < 400) {
+    return `The address redirects${headers['location'] ? ` to ${headers['location'].split('?')[0]}` : ''}: set \`source.list\` to the final one.`;
+  }
+  return 'Check `source.list` and the names of its query parameters.';
+}
+
+/** Layout of a stream's bodies: the version time is captured first, then the id of `last-id`. */
+export function layoutOf({ source, version }: Stream): BodyLayout {
+  const capture = source.pagination.kind === 'last-id' ? [version[0].name, source.pagination.field] : [version[0].name];
+  return { records: source.records, envelope: envelopePaths(source.pagination), capture };
+}
+
+function judgeBody(stream: Stream, asked: Asked, answer: HttpAnswer): Judgement {
+  try {
+    return { kind: 'page', page: measurePage(stream, asked, answer) };
+  } catch (error) {
+    if (error instanceof JsonError || error instanceof LayoutError || error instanceof ContinuationError) {
+      return { kind: 'refused', reason: reasonFor(answer, error), hint: hintForBody(stream, answer) };
+    }
+    throw error;
+  }
+}
+
+function reasonFor({ body }: HttpAnswer, error: Error): string {
+  if (body.length === 0) return 'the body is empty';
+  if (error instanceof JsonError)
+    return error.truncated ? `the body breaks off (${error.message})` : `the body is not JSON (${error.message})`;
+  return error instanceof ContinuationError ? `the answer ${error.message}` : error.message;
+}
+
+function hintForBody({ source }: Stream, { headers, body }: HttpAnswer): string {
+  const first = JSON.stringify(body.toString('utf8', 0, FIRST_BYTES));
+  const where = source.records.length === 0 ? 'the body itself' : `$.${source.records.join('.')}`;
+  return `Records are expected in ${where}. The answer's content type is ${headers['content-type'] ?? 'not stated'}, its first bytes are ${first}.`;
+}
+
+/** @throws JsonError, LayoutError, ContinuationError where the body is no page of this stream. */
+export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswer, 'headers' | 'body'>): Page {
+  const { body, headers } = answer;
+  const measure = measureBody(body, layoutOf(stream));
+  const lastId = stream.source.pagination.kind === 'last-id' ? capturedText(body, measure, measure.records - 1, 1, 2) : null;
+  const { next } = continuationOf(stream.source, {
+    headers,
+    body,
+    measure,
+    url: asked.url,
+    lastId,
+    cursor: asked.cursor,
+    size: asked.size,
+  });
+  return { body, sha256: hash('sha256', body), measure, next, ...timesOf(stream, body, measure) };
+}
+
+/** Least and greatest version time; texts that are no times are passed over (normalize quarantines their records). */
+function timesOf({ source, version }: Stream, body: Buffer, measure: BodyMeasure): { minTime: Micros | null; maxTime: Micros | null } {
+  const width = widthOf(source);
+  let minTime: Micros | null = null;
+  let maxTime: Micros | null = null;
+  for (let record = 0; record < measure.records; record++) {
+    const time = instantAt(body, measure, record * width, version[0].form);
+    if (time === null) continue;
+    if (minTime === null || time < minTime) minTime = time;
+    if (maxTime === null || time > maxTime) maxTime = time;
+  }
+  return { minTime, maxTime };
+}
+
+/** Captured fields a record, as `layoutOf` orders them. */
+const widthOf = ({ pagination }: Stream['source']): number => (pagination.kind === 'last-id' ? 2 : 1);
+
+/** Version time of one record; null where it has none that is a time. */
+export const recordTime = ({ source, version }: Stream, { body, measure }: Page, record: number): Micros | null =>
+  instantAt(body, measure, record * widthOf(source), version[0].form);
+
+function instantAt(body: Buffer, { captured }: BodyMeasure, field: number, form: TimeForm): Micros | null {
+  const text = scalarText(body, captured[2 * field] ?? 0, captured[2 * field + 1] ?? 0);
+  return text === null ? null : parseInstant(text, form);
+}
+
+function capturedText(body: Buffer, { captured }: BodyMeasure, record: number, column: number, width: number): string | null {
+  const field = record * width + column;
+  return record < 0 ? null : scalarText(body, captured[2 * field] ?? 0, captured[2 * field + 1] ?? 0);
+}
+
+const QUOTE = 0x22;
+
+/** Text or digits of a JSON value; null where it is absent, null, or no scalar. */
+function scalarText(body: Buffer, start: number, end: number): string | null {
+  if (end <= start) return null;
+  const first = body[start] ?? 0;
+  if (first === QUOTE) {
+    const raw = body.toString('utf8', start + 1, end - 1);
+    return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
+  }
+  return first === 0x2d || (first >= 0x30 && first <= 0x39) ? body.toString('latin1', start, end) : null;
+}

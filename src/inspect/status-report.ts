@@ -1,0 +1,76 @@
+/** What `status` answers: where each stream stands. Times are ISO 8601, spans of time in seconds. */
+export interface StatusReport {
+  readonly at: string;
+  readonly store: string;
+  readonly warehouse: {
+    readonly url: string;
+    /** busy: another process has it open, and what it says of each stream is null. */
+    readonly state: 'ok' | 'busy' | 'failed';
+    readonly problem: string | null;
+  };
+  readonly streams: readonly StreamStatus[];
+  /** 0; 4 a batch is held; 5 incomplete; 6 stale or never run; 1 where the warehouse or the state cannot be read. The first that applies of 1, 4, 5, 6. */
+  readonly exitCode: 0 | 1 | 4 | 5 | 6;
+}
+
+export interface StreamStatus {
+  readonly stream: string;
+  readonly verdict: StreamVerdict;
+  /** Every window that ends at or before it is committed. */
+  readonly fetchedWatermark: string | null;
+  /** Where the first poll began. */
+  readonly since: string | null;
+  /** The time up to which the warehouse is complete. */
+  readonly loadedWatermark: string | null;
+  /** Told from the state alone, because the warehouse could not be asked. */
+  readonly loadedWatermarkIsEstimate: boolean;
+  readonly freshnessSeconds: number | null;
+  readonly deadlineSeconds: number;
+  readonly holder: StatusHolder | null;
+  readonly open: readonly StatusWindow[];
+  readonly pending: readonly (StatusWindow & { readonly state: 'landed' | 'normalized' | 'held'; readonly manifest: string })[];
+  /** What a run would ask now, in this order. */
+  readonly due: readonly (StatusWindow & { readonly reason: string })[];
+  /** When the next poll is due; null while something is. */
+  readonly nextPollAt: string | null;
+  readonly deadLetters: readonly StatusDeadLetter[];
+  readonly held: readonly { readonly batch: string; readonly reason: string; readonly rows: number; readonly at: string }[];
+  /** Open records by rule, the most frequent first. */
+  readonly quarantine: readonly { readonly rule: string; readonly records: number }[];
+  readonly table: { readonly rows: number; readonly latest: string | null } | null;
+  readonly schemaVersion: number | null;
+  readonly lastLoad: { readonly batch: string; readonly rows: number; readonly at: string } | null;
+}
+
+export interface StreamVerdict {
+  readonly state: 'ok' | 'late' | 'held' | 'incomplete' | 'never run' | 'unknown';
+  /** What is the matter, in one sentence. */
+  readonly what: string;
+  /** Why, one reason a line. */
+  readonly why: readonly string[];
+  /** What is safe whatever is done. */
+  readonly safe: string;
+  /** Commands, the first one first. */
+  readonly next: readonly string[];
+}
+
+export interface StatusHolder {
+  readonly host: string;
+  readonly pid: number;
+  readonly epoch: number;
+  /** unknown: it is on another machine, or in another container; its silence will tell. */
+  readonly state: 'running' | 'gone' | 'unknown';
+}
+
+export interface StatusWindow {
+  readonly kind: string;
+  readonly start: string;
+  readonly end: string;
+}
+
+export interface StatusDeadLetter {
+  readonly id: string;
+  readonly reason: string;
+  readonly gap: { readonly from: string; readonly to: string } | null;
+  readonly at: string;
+}

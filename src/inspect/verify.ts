@@ -1,0 +1,220 @@
+import type { Micros } from '../clock.ts';
+import { listDeadLetters } from '../fetch/dead-letter.ts';
+import type { LedgerEntry } from '../load/warehouse.ts';
+import type { Batch, Head } from '../manifest/documents.ts';
+import { sameWindow } from '../manifest/head.ts';
+import type { TimeRange } from '../manifest/landed.ts';
+import { readHead } from '../manifest/state.ts';
+import { batchKey } from '../store/keys.ts';
+import type { Stream } from '../stream.ts';
+import { DAY, formatInstant } from '../time.ts';
+import { type PublishedBatches, publishedBatches, type Standing, standingOf } from './batches.ts';
+import { type CoverageGap, coverageGaps, type Stretch } from './coverage.ts';
+import { Findings } from './findings.ts';
+import type { Inspection } from './inspection.ts';
+import { type Scratch, withScratch } from './scratch.ts';
+import { instantOrNull } from './text.ts';
+import { verifyBatches } from './verify-batches.ts';
+import { nextSteps } from './verify-next.ts';
+import { type KnownManifest, overlaps, type RawFacts, verifyRaw, windowId } from './verify-raw.ts';
+import type { FindingKind, VerifyReport } from './verify-report.ts';
+import { type TableFacts, verifyTable } from './verify-table.ts';
+
+export interface VerifyOptions {
+  /** Of `updated_at`, half open; everything where both are left out. */
+  readonly from?: Micros | undefined;
+  readonly to?: Micros | undefined;
+}
+
+/** Raw pages are kept so long; a manifest that is older and gone was let go. */
+const RETENTION: Micros = 90 * DAY;
+/** A process that loads all the time must not keep the comparison from ending. */
+const COMPARISONS = 3;
+const ROW_KINDS: readonly FindingKind[] = ['row missing', 'row extra', 'row stale', 'row duplicated', 'table moved'];
+
+/**
+ * Do raw pages, batches and warehouse say the same: every page is the bytes that landed, every record of it is accounted for, and the
+ * table holds exactly the law's winners. Changes nothing; other processes may go on meanwhile. @throws STORE, WAREHOUSE_BUSY.
+ */
+export function verify(inspection: Inspection, stream: Stream, options: VerifyOptions = {}): Promise<VerifyReport> {
+  return withScratch(inspection.configuration, (scratch) => verifyWith(inspection, stream, options, scratch));
+}
+
+async function verifyWith(inspection: Inspection, stream: Stream, options: VerifyOptions, scratch: Scratch): Promise<VerifyReport> {
+  const { store, warehouse, clock } = inspection;
+  const findings = new Findings();
+  const range = rangeOf(options);
+  // In the order in which a window goes through them: what is committed while this reads is seen by all that comes later, or by none.
+  const raw = await verifyRaw(store, stream, range, findings);
+  const head = (await readHead(store, stream.name))?.head ?? null;
+  const published = await publishedBatches(store, stream.name);
+  const ledger = await warehouse.ledger(stream.name);
+  const standing = await standingOf(store, stream.name, ledger);
+
+  for (const key of published.unreadable) findings.add('batch missing', `${key}: not the document that was published`);
+  const inRange = published.batches.filter((batch) => isInRange(batch, raw, range));
+  const totals = await verifyBatches(store, inRange, published.sizes, scratch, findings);
+  const normalized = verifyNormalized(raw, head, published, standing, findings);
+  verifyLedger(stream, ledger, published, raw, range, clock.now(), findings);
+  const table = await compareTable(inspection, stream, published.batches, ledger, range, scratch, findings);
+  const coverage = await coverageOf(inspection, stream, raw, head, ledger, range);
+
+  const found = findings.list();
+  const verdict = found.length > 0 ? 'differs' : coverage.gaps.length > 0 ? 'incomplete' : 'ok';
+  return {
+    stream: stream.name,
+    range: range && { from: instantOrNull(options.from ?? null), to: instantOrNull(options.to ?? null) },
+    checkedAt: formatInstant(clock.now()),
+    verdict,
+    exitCode: verdict === 'ok' ? 0 : verdict === 'differs' ? 1 : 5,
+    raw: { manifests: raw.manifests.length, pages: raw.pages.size, records: raw.records, bytes: raw.bytes, ...normalized },
+    batches: {
+      published: published.batches.length,
+      loaded: published.batches.filter((batch) => standing.stateOf(batch.id) === 'loaded').length,
+      held: published.batches.filter((batch) => standing.stateOf(batch.id) === 'held').length,
+      ...totals,
+    },
+    table,
+    coverage,
+    findings: found,
+    next: nextSteps(stream, found, coverage, normalized.pendingWindows),
+  };
+}
+
+function rangeOf({ from, to }: VerifyOptions): TimeRange | null {
+  if (from === undefined && to === undefined) return null;
+  return { from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER };
+}
+
+const isInRange = (batch: Batch, raw: RawFacts, range: TimeRange | null): boolean =>
+  range === null || batch.pages.some((page) => raw.pages.has(page.key));
+
+/** Every page of a committed window is in a batch, and of a settled one in a batch that is loaded or was discarded. */
+function verifyNormalized(
+  raw: RawFacts,
+  head: Head | null,
+  published: PublishedBatches,
+  standing: Standing,
+  findings: Findings,
+): Pick<VerifyReport['raw'], 'pendingWindows' | 'notNormalized' | 'superseded'> {
+  const inBatch = pageStates(published.batches, standing);
+  const pending = new Set(head?.pending.map((entry) => entry.manifest));
+  let notNormalized = 0;
+  let superseded = 0;
+  for (const manifest of raw.manifests) {
+    const missing = manifest.pages.filter((page) => !inBatch.has(page));
+    if (pending.has(manifest.key)) notNormalized += missing.length;
+    else if (isSuperseded(manifest, raw.manifests, head)) superseded += missing.length;
+    else {
+      for (const page of missing) findings.add('not normalized', page);
+      for (const page of manifest.pages) if (inBatch.get(page) === false) findings.add('not loaded', page);
+    }
+  }
+  const pendingWindows = raw.manifests.filter((manifest) => pending.has(manifest.key)).length;
+  return { pendingWindows, notNormalized, superseded };
+}
+
+/** By page: whether a batch that holds it is loaded, or was discarded. */
+function pageStates(batches: readonly Batch[], standing: Standing): Map<string, boolean> {
+  const states = new Map<string, boolean>();
+  for (const batch of batches) {
+    const done = ['loaded', 'discarded'].includes(standing.stateOf(batch.id));
+    for (const { key } of batch.pages) states.set(key, done || states.get(key) === true);
+  }
+  return states;
+}
+
+/** Its writer died before it could commit it, and another attempt at the window was committed, or is on its way. */
+const isSuperseded = (manifest: KnownManifest, all: readonly KnownManifest[], head: Head | null): boolean =>
+  Boolean(head?.open.some((open) => sameWindow(open, manifest.window))) ||
+  all.some((other) => other.epoch > manifest.epoch && sameWindow(other.window, manifest.window));
+
+/** What the ledger says was loaded is still there to be explained. */
+function verifyLedger(
+  stream: Stream,
+  ledger: readonly LedgerEntry[],
+  published: PublishedBatches,
+  raw: RawFacts,
+  range: TimeRange | null,
+  now: Micros,
+  findings: Findings,
+): void {
+  const known = new Map(published.batches.map((batch) => [batch.id, batch]));
+  const lost = new Set<string>();
+  for (const { batch, windowStart, windowEnd } of ledger) {
+    const key = batchKey(stream.name, batch);
+    if (!known.has(batch) && !published.unreadable.includes(key)) findings.add('batch missing', key);
+    if (windowStart === null || windowEnd === null || windowEnd < now - RETENTION) continue;
+    const window = { start: windowStart, end: windowEnd };
+    const wanted = range === null || overlaps(window, range);
+    if (wanted && !raw.windows.has(windowId(window))) lost.add(`${formatInstant(windowStart)} to ${formatInstant(windowEnd)}`);
+  }
+  for (const window of lost) findings.add('manifest missing', window);
+}
+
+/** Again where something was loaded meanwhile: the sightings must be those of the batches that the table held as it was read. */
+async function compareTable(
+  inspection: Inspection,
+  stream: Stream,
+  batches: readonly Batch[],
+  first: readonly LedgerEntry[],
+  range: TimeRange | null,
+  scratch: Scratch,
+  findings: Findings,
+): Promise<TableFacts> {
+  let ledger = first;
+  let known = batches;
+  for (let attempt = 1; ; attempt++) {
+    findings.forget(...ROW_KINDS);
+    const loaded = new Set(ledger.map((entry) => entry.batch));
+    const table = await verifyTable(
+      inspection,
+      stream,
+      known.filter((batch) => loaded.has(batch.id)),
+      range,
+      scratch,
+      findings,
+    );
+    const after = await inspection.warehouse.ledger(stream.name);
+    if (after.length === ledger.length) return table;
+    if (attempt === COMPARISONS) {
+      findings.forget(...ROW_KINDS);
+      findings.add('table moved', `${after.length - ledger.length} batches were loaded meanwhile`);
+      return table;
+    }
+    known = (await publishedBatches(inspection.store, stream.name)).batches;
+    ledger = after;
+  }
+}
+
+async function coverageOf(
+  { store }: Inspection,
+  stream: Stream,
+  raw: RawFacts,
+  head: Head | null,
+  ledger: readonly LedgerEntry[],
+  range: TimeRange | null,
+): Promise<VerifyReport['coverage']> {
+  const committed = raw.manifests.filter(({ window }) => !head?.open.some((open) => sameWindow(open, window)));
+  const windows = [
+    ...committed.map(({ window }) => ({ kind: window.kind, from: window.start, to: window.end })),
+    ...ledger.flatMap(ledgerWindow),
+  ];
+  const starts = windows.filter((window) => window.kind === 'poll').map((window) => window.from);
+  if (!head || head.watermark === null || starts.length === 0) return { from: null, to: null, gaps: [] };
+  const whole: Stretch = { from: starts.reduce((a, b) => Math.min(a, b)), to: head.watermark };
+  const { within, gaps } = coverageGaps(whole, windows, await openGaps(store, stream), range);
+  return {
+    from: formatInstant(within.from),
+    to: formatInstant(within.to),
+    gaps: gaps.map((gap) => ({ from: formatInstant(gap.from), to: formatInstant(gap.to), deadLetter: gap.deadLetter })),
+  };
+}
+
+const ledgerWindow = ({ windowKind, windowStart, windowEnd }: LedgerEntry) =>
+  windowKind === null || windowStart === null || windowEnd === null ? [] : [{ kind: windowKind, from: windowStart, to: windowEnd }];
+
+async function openGaps(store: Inspection['store'], stream: Stream): Promise<CoverageGap[]> {
+  const open = await listDeadLetters(store, stream.name, 'open');
+  return open.flatMap(({ letter }) => (letter.gap ? [{ ...letter.gap, deadLetter: letter.id }] : []));
+}

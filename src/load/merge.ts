@@ -1,0 +1,82 @@
+import type { Micros } from '../clock.ts';
+import { TidemarkError } from '../errors.ts';
+import { canConvert, convertSql } from '../schema/convert.ts';
+import { type ColumnType, LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
+import { identifier, literal, literalList } from '../sql.ts';
+import type { Stream } from '../stream.ts';
+import { columnsOf, keyNames, tableSql, versionNames } from './curated.ts';
+import { overflowSql } from './evolve.ts';
+import { instantSql } from './statements.ts';
+
+/** From a batch's Parquet files into the curated table. */
+
+/** A key such as `batch=…/part-….parquet` is no partition to DuckDB, which would add a column `batch`. */
+const readFiles = (files: readonly string[]): string => `read_parquet(${literalList(files)}, hive_partitioning = false)`;
+
+export const countFileRows = (file: string): string => `SELECT num_rows AS row_count FROM parquet_file_metadata(${literalList([file])})`;
+
+/** One row: rows, distinct keys, rows of another batch, rows without a key, a version or a content hash. */
+export function inspectFiles(stream: Stream, batch: string, files: readonly string[]): string {
+  const keys = keyNames(stream).map(identifier);
+  const needed = [...keyNames(stream), ...versionNames(stream), LINEAGE.contentHash].map((name) => `${identifier(name)} IS NULL`);
+  return `
+SELECT coalesce(sum(n), 0)::BIGINT AS row_count, count(*) AS distinct_keys, coalesce(sum(foreign_rows), 0)::BIGINT AS foreign_rows,
+  coalesce(sum(void_rows), 0)::BIGINT AS void_rows
+FROM (
+  SELECT count(*) AS n, count(*) FILTER (${needed.join(' OR ')}) AS void_rows,
+    count(*) FILTER (${identifier(LINEAGE.batch)} IS DISTINCT FROM ${literal(batch)}) AS foreign_rows
+  FROM ${readFiles(files)} GROUP BY ${keys.join(', ')}
+)`;
+}
+
+/**
+ * Keeps of each key the greater of (version, content hash). The same observation again changes nothing, so the row keeps the lineage of
+ * its first landing. Texts compare by their bytes, as the hash's hex digits must.
+ */
+export function mergeFile(stream: Stream, from: RecordSchema, to: RecordSchema, file: string, now: Micros): string {
+  const columns = columnsOf(stream, to).map(({ name }) => identifier(name));
+  const keys = keyNames(stream).map(identifier);
+  const changing = columns.filter((name) => !keys.includes(name));
+  const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
+  return `
+MERGE INTO ${tableSql(stream)} AS curated USING (${sourceSql(stream, from, to, file, now)}) AS incoming
+ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})
+WHEN MATCHED AND (${order.map((name) => `incoming.${name}`).join(', ')}) > (${order.map((name) => `curated.${name}`).join(', ')})
+  THEN UPDATE SET ${changing.map((name) => `${name} = incoming.${name}`).join(', ')}
+WHEN NOT MATCHED THEN INSERT (${columns.join(', ')}) VALUES (${columns.map((name) => `incoming.${name}`).join(', ')})`;
+}
+
+/** The file's rows as rows of the curated table: a batch may have been written under a narrower schema than the table has by now. */
+function sourceSql(stream: Stream, from: RecordSchema, to: RecordSchema, file: string, now: Micros): string {
+  const types = new Map(from.fields.map((field) => [field.name, field.type]));
+  const fields = to.fields.map(({ name, type }) => {
+    const own = types.get(name);
+    return `${convertSql(identifier(name), own ?? { kind: 'unknown' }, type)} AS ${identifier(name)}`;
+  });
+  const moved = from.fields.filter((field) => to.overflow.includes(field.name));
+  const lineage = [LINEAGE.page, LINEAGE.position, LINEAGE.contentHash, LINEAGE.batch].map(identifier);
+  return `SELECT ${[
+    ...[...keyNames(stream), ...versionNames(stream)].map(identifier),
+    ...fields,
+    `${overflowSql(moved)} AS ${identifier(OVERFLOW)}`,
+    ...lineage,
+    `${instantSql(now)} AS ${identifier(LINEAGE.loadedAt)}`,
+  ].join(', ')} FROM ${readFiles([file])}`;
+}
+
+/** @throws SCHEMA where the table, as it is, cannot hold every row of a batch written under `from`. */
+export function assertHolds(stream: Stream, from: RecordSchema, to: RecordSchema): void {
+  const types = new Map(to.fields.map((field) => [field.name, field.type]));
+  const homeless = [
+    ...from.fields.filter(({ name, type }) => !to.overflow.includes(name) && !fits(type, types.get(name))).map((field) => field.name),
+    ...from.overflow.filter((name) => !to.overflow.includes(name)),
+  ];
+  if (homeless.length === 0) return;
+  throw new TidemarkError({
+    code: 'SCHEMA',
+    message: `Table ${stream.name} cannot hold what the batch has in ${homeless.join(', ')}`,
+    hint: 'Nothing was changed. Migrate the table to the schema of the batch, then load it again.',
+  });
+}
+
+const fits = (type: ColumnType, column: ColumnType | undefined): boolean => column !== undefined && canConvert(type, column);

@@ -1,0 +1,26 @@
+import type { Clock } from '../clock.ts';
+import { TidemarkError } from '../errors.ts';
+import type { WarehouseConfig } from '../stream.ts';
+import { DuckDBWarehouse } from './duckdb.ts';
+import type { Warehouse } from './warehouse.ts';
+
+export interface WarehouseEffects {
+  readonly clock: Clock;
+  /** Threads and bytes that the warehouse may use on this machine, and the folder for what does not fit. */
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly tempDirectory: string;
+  /** How long to wait for another process that has the warehouse open; a minute where it is not given. */
+  readonly lockWaitMs?: number;
+}
+
+/** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. @throws CONFIG for a kind that is not there. */
+// oxlint-disable-next-line require-await
+export async function openWarehouse(config: WarehouseConfig, effects: WarehouseEffects): Promise<Warehouse> {
+  if (config.kind === 'duckdb') return new DuckDBWarehouse({ path: config.path, ...effects });
+  throw new TidemarkError({
+    code: 'CONFIG',
+    message: 'A Snowflake warehouse is not available in this version of Tidemark',
+    hint: 'Set `warehouse: duckdb:<path>`. The raw pages that are landed by then can be replayed into Snowflake later.',
+  });
+}

@@ -1,0 +1,103 @@
+import type { Micros } from '../clock.ts';
+import type { Batch } from '../manifest/documents.ts';
+import type { RecordSchema } from '../schema/types.ts';
+import type { Stream } from '../stream.ts';
+
+/**
+ * What Tidemark asks of a warehouse. The curated row of a key is the greatest of its observations by (version, content hash); `load`
+ * keeps it so in whatever order batches come, however often, and whoever else is loading.
+ *
+ * A warehouse is held only as long as an operation needs it: another process may be waiting (WAREHOUSE_BUSY is transient).
+ */
+export interface Warehouse {
+  readonly url: string;
+
+  /**
+   * Creates what a stream needs and evolves its curated table to hold `schema`; both idempotent. Fields are added in place; a widened
+   * one keeps every value (schema/convert.ts). A table that is already wider stays as it is.
+   * @throws WAREHOUSE_VERSION where the tables were made by a version that this one does not know.
+   */
+  migrate(stream: Stream, schema: RecordSchema): Promise<void>;
+
+  /** Batches that the curated table holds, oldest first. Empty where the warehouse is new. */
+  ledger(stream: string): Promise<readonly LedgerEntry[]>;
+
+  /**
+   * Loads one batch, exactly once in effect: MERGE, ledger, audit and watermark in one transaction, guarded by the fence. A batch that
+   * the ledger holds is left alone (`outcome: 'already'`), but the watermark still moves.
+   * @param files local paths of `batch.files`, in that order.
+   * @param watermark the stream's watermark once this batch is in, or null to leave it; it never moves back.
+   * @throws FENCED where another loader took the fence; CORRUPT where a file's rows are not what the batch says; then nothing changed.
+   */
+  load(stream: Stream, batch: Batch, files: readonly string[], watermark: Micros | null): Promise<LoadOutcome>;
+
+  /** Moves the watermark where no batch is to be loaded with it (a window without new rows); it never moves back. */
+  advance(stream: string, watermark: Micros): Promise<void>;
+
+  watermark(stream: string): Promise<Micros | null>;
+
+  /** The curated row of each key that is `key`, with every column as JSON text; partial keys (leading columns left out as null) find several. */
+  find(stream: Stream, key: readonly (string | null)[]): Promise<readonly CuratedRow[]>;
+
+  /** Rows, distinct keys, greatest version time, of the curated table. */
+  summary(stream: Stream): Promise<TableSummary>;
+
+  /** Every (key, version, content hash) in ascending order of key, streamed. For `verify`, which compares with the sightings. */
+  rows(stream: Stream): AsyncIterable<CuratedIdentity>;
+
+  /** Every curated row with all its columns, in ascending order of key, streamed. */
+  contents(stream: Stream): AsyncIterable<CuratedRow>;
+
+  /** Runs one read-only statement; for `tidemark query`-like conveniences, the demo and tests. */
+  query(sql: string): Promise<readonly Record<string, unknown>[]>;
+
+  close(): Promise<void>;
+}
+
+export interface LedgerEntry {
+  readonly batch: string;
+  readonly origin: Batch['origin'];
+  readonly windowKind: 'poll' | 'sweep' | 'backfill' | null;
+  readonly windowStart: Micros | null;
+  readonly windowEnd: Micros | null;
+  readonly rows: number;
+  readonly distinct: number;
+  readonly minTime: Micros | null;
+  readonly maxTime: Micros | null;
+  readonly loadedAt: Micros;
+}
+
+export interface LoadOutcome {
+  readonly outcome: 'loaded' | 'already';
+  readonly inserted: number;
+  readonly updated: number;
+  /** Rows that lost against what the table held. */
+  readonly unchanged: number;
+  /** Id of the statement or transaction in the warehouse, for the audit. */
+  readonly queryId: string;
+}
+
+export interface CuratedRow {
+  readonly key: readonly string[];
+  readonly version: readonly number[];
+  readonly contentHash: string;
+  readonly page: string;
+  readonly position: number;
+  readonly batch: string;
+  readonly loadedAt: Micros;
+  /** All columns, as one JSON object. */
+  readonly row: string;
+}
+
+export interface CuratedIdentity {
+  readonly key: readonly string[];
+  /** As text: microseconds for the time, digits for the rest. */
+  readonly version: readonly string[];
+  readonly contentHash: string;
+}
+
+export interface TableSummary {
+  readonly rows: number;
+  readonly distinct: number;
+  readonly latest: Micros | null;
+}

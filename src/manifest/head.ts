@@ -1,0 +1,181 @@
+import type { Micros } from '../clock.ts';
+import { assert } from '../errors.ts';
+import { DAY, formatInstant } from '../time.ts';
+import type { Head, Holder, PendingWindow, Window } from './documents.ts';
+
+/**
+ * The changes that a head can undergo, as pure functions. Each but `takeOver` and `renew` may be applied again to a head that already
+ * holds it, and then returns that very head: a change whose outcome is unknown can simply be made once more. `seq` and `opId` belong to
+ * state.ts.
+ */
+export type Transition = (head: Head) => Head;
+
+/** Limits that keep a head small and replays findable. */
+export const HEAD_LIMITS = {
+  /** Nothing is asked in one window beyond this; landedPages looks so far back for windows that reach into a range. */
+  windowLength: 32 * DAY,
+  open: 1_000,
+  pending: 10_000,
+} as const;
+
+export function newHead(stream: string): Head {
+  return {
+    format: 1,
+    stream,
+    seq: 0,
+    opId: '',
+    epoch: 0,
+    holder: null,
+    since: null,
+    watermark: null,
+    sweptAt: { outOfOrder: null, lateness: null },
+    open: [],
+    pending: [],
+  };
+}
+
+/** Takes the stream over: whatever an earlier holder may still do is fenced by the new epoch. */
+export function takeOver(holder: Holder): Transition {
+  return (head) => ({ ...head, epoch: head.epoch + 1, holder });
+}
+
+/** Says that the holder lives. */
+export const renew: Transition = (head) => {
+  assert(head.holder, `the lease on ${head.stream} is renewed, but nobody holds it`);
+  return { ...head, holder: { ...head.holder, beat: head.holder.beat + 1 } };
+};
+
+/** Lets the next one begin at once. The epoch stays: whoever comes raises it. */
+export const release: Transition = (head) => (head.holder ? { ...head, holder: null } : head);
+
+/** Poll windows must join what is committed or begun, so that no instant is left out. */
+export function beginWindow(window: Window): Transition {
+  return (head) => {
+    if (head.open.some((open) => sameWindow(open, window))) return head;
+    assert(window.start < window.end, `${describe(window)} is empty`);
+    assert(window.end - window.start <= HEAD_LIMITS.windowLength, `${describe(window)} is longer than a window may be`);
+    assert(head.open.length < HEAD_LIMITS.open, `${head.stream} has ${head.open.length} open windows`);
+    assert(window.kind !== 'poll' || joins(head, window), `${describe(window)} leaves a gap behind what ${head.stream} has covered`);
+    return { ...head, open: [...head.open, { start: window.start, end: window.end, kind: window.kind }] };
+  };
+}
+
+function joins(head: Head, window: Window): boolean {
+  const ends = head.open.filter((open) => open.kind === 'poll').map((open) => open.end);
+  if (head.watermark !== null) ends.push(head.watermark);
+  return ends.length === 0 || window.start <= Math.max(...ends);
+}
+
+export interface Commit {
+  readonly window: Window;
+  /** Key of the window's manifest, which stands in the store already. */
+  readonly manifest: string;
+  /** For a sweep: which bound it went over, and when. A sweep over the lateness bound covers the out-of-order bound as well. */
+  readonly swept?: { readonly bound: 'outOfOrder' | 'lateness'; readonly at: Micros } | null;
+}
+
+/** Closes a window: what it landed is now due to be normalized and loaded. Only polls move the watermark. */
+export function commitWindow({ window, manifest, swept = null }: Commit): Transition {
+  return (head) => {
+    if (head.pending.some((pending) => pending.manifest === manifest)) return head;
+    assert(
+      head.open.some((open) => sameWindow(open, window)),
+      `${describe(window)} is committed, but was not begun`,
+    );
+    assert(head.pending.length < HEAD_LIMITS.pending, `${head.stream} has ${head.pending.length} windows that are not loaded`);
+    const open = head.open.filter((other) => !sameWindow(other, window));
+    const pending: PendingWindow = { window: { start: window.start, end: window.end, kind: window.kind }, manifest, batches: null };
+    return {
+      ...head,
+      open,
+      pending: [...head.pending, pending],
+      since: window.kind === 'poll' ? earliest(head.since, window.start) : head.since,
+      watermark: window.kind === 'poll' ? advance(head.watermark, window, open) : head.watermark,
+      sweptAt: swept ? sweep(head.sweptAt, swept) : head.sweptAt,
+    };
+  };
+}
+
+/** Not past an earlier poll that is still open: the watermark says that everything before it is committed. */
+function advance(watermark: Micros | null, window: Window, open: readonly Window[]): Micros | null {
+  const starts = open.filter((other) => other.kind === 'poll' && other.start < window.end).map((other) => other.start);
+  const reached = Math.min(window.end, ...starts);
+  if (watermark !== null) return Math.max(watermark, reached);
+  return reached > window.start || starts.length === 0 ? reached : null;
+}
+
+function sweep(sweptAt: Head['sweptAt'], swept: NonNullable<Commit['swept']>): Head['sweptAt'] {
+  const outOfOrder = latest(sweptAt.outOfOrder, swept.at);
+  return swept.bound === 'outOfOrder' ? { ...sweptAt, outOfOrder } : { outOfOrder, lateness: latest(sweptAt.lateness, swept.at) };
+}
+
+const earliest = (before: Micros | null, at: Micros): Micros => (before === null ? at : Math.min(before, at));
+const latest = (before: Micros | null, at: Micros): Micros => (before === null ? at : Math.max(before, at));
+
+/** Notes what a pending window was normalized into. Normalizing it again replaces the note. */
+export function noteBatches(manifest: string, batches: readonly string[]): Transition {
+  return (head) => {
+    const index = head.pending.findIndex((pending) => pending.manifest === manifest);
+    const before = head.pending[index];
+    assert(before, `batches are noted for ${manifest}, which is not pending`);
+    if (before.batches && sameList(before.batches, batches)) return head;
+    return { ...head, pending: head.pending.with(index, { ...before, batches: [...batches] }) };
+  };
+}
+
+/** The window's batches are in the warehouse, or are held or empty: nothing is left to do for it. */
+export function settle(manifest: string): Transition {
+  return (head) => {
+    const settled = head.pending.find((pending) => pending.manifest === manifest);
+    if (!settled) return head;
+    assert(settled.batches, `${manifest} is settled, but was never normalized`);
+    return { ...head, pending: head.pending.filter((pending) => pending !== settled) };
+  };
+}
+
+/** Gives up a window that was begun. Never a poll: its stretch of time would be left out. */
+export function abandonWindow(window: Window): Transition {
+  return (head) => {
+    assert(window.kind !== 'poll', `${describe(window)} cannot be abandoned`);
+    const open = head.open.filter((other) => !sameWindow(other, window));
+    return open.length === head.open.length ? head : { ...head, open };
+  };
+}
+
+/** One after the other, as one write. */
+export function sequence(...transitions: readonly Transition[]): Transition {
+  return (head) => transitions.reduce((current, transition) => transition(current), head);
+}
+
+export function sameWindow(a: Window, b: Window): boolean {
+  return a.start === b.start && a.end === b.end && a.kind === b.kind;
+}
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((item, i) => item === b[i]);
+
+const describe = (window: Window): string => `the ${window.kind} window ${formatInstant(window.start)} to ${formatInstant(window.end)}`;
+
+/** What must hold of every head, checked on both sides of the store: when it is read and before it is written. */
+export function assertHead(head: Head): void {
+  assert(Number.isSafeInteger(head.epoch) && head.epoch >= 0, `head of ${head.stream}: epoch ${head.epoch}`);
+  assert(Number.isSafeInteger(head.seq) && head.seq >= 0, `head of ${head.stream}: seq ${head.seq}`);
+  assert(head.holder === null || head.epoch > 0, `head of ${head.stream} is held in epoch 0`);
+  assert(
+    new Set(head.pending.map((pending) => pending.manifest)).size === head.pending.length,
+    `head of ${head.stream}: a window is pending twice`,
+  );
+  assert(
+    head.open.every((open, i) => !head.open.slice(0, i).some((other) => sameWindow(open, other))),
+    `head of ${head.stream}: a window is open twice`,
+  );
+}
+
+/** What no change may do, whoever makes it. */
+export function assertSuccessor(before: Head, after: Head): void {
+  assert(after.stream === before.stream, `a head of ${before.stream} became one of ${after.stream}`);
+  assert(after.epoch >= before.epoch, `the epoch of ${before.stream} fell from ${before.epoch} to ${after.epoch}`);
+  assert(
+    before.watermark === null || (after.watermark !== null && after.watermark >= before.watermark),
+    `the watermark of ${before.stream} fell`,
+  );
+}

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { mapConcurrent } from '../concurrency.ts';
+import type { Batch } from '../manifest/documents.ts';
+import { getJson } from '../store/json.ts';
+import { batchKey } from '../store/keys.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { BatchInput, LoadedBatch } from './batch.ts';
+import type { CutPages } from './cut-pages.ts';
+
+/** Loaded batches that may already hold what a new one would bring. */
+export interface Basis {
+  /** Ids in ascending order. */
+  readonly batches: readonly string[];
+  /** Local copies of their sightings. */
+  readonly sightings: readonly string[];
+}
+
+/**
+ * Brings the sightings of loaded batches whose times meet this batch's. Leaving one out costs a row that the MERGE then finds unchanged;
+ * taking one in that is not loaded would lose a row, so only the ledger says which.
+ */
+export async function loadBasis(folder: string, input: BatchInput, store: ObjectStore, definition: string, cut: CutPages): Promise<Basis> {
+  const near = input.loaded.filter((loaded) => overlaps(loaded, cut.first, cut.last));
+  const documents = await mapConcurrent(
+    near,
+    16,
+    async ({ batch }) => (await getJson<Batch>(store, batchKey(input.definition.stream, batch)))?.value,
+  );
+  const usable = documents
+    .filter((batch) => batch !== undefined)
+    .filter((batch) => batch.definition === definition && batch.sightings.length > 0);
+  const files = usable.flatMap((batch) => batch.sightings);
+  const sightings = await mapConcurrent(files, 8, async (file, index) => {
+    const path = join(folder, `basis-${index}.parquet`);
+    await store.download(file.key, path);
+    return path;
+  });
+  return { batches: usable.map((batch) => batch.id).sort(), sightings };
+}
+
+function overlaps(loaded: LoadedBatch, first: number | null, last: number | null): boolean {
+  if (first === null || last === null || loaded.minTime === null || loaded.maxTime === null) return false;
+  return loaded.minTime <= last && loaded.maxTime >= first;
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { Stream } from '../stream.ts';
+import type { ReadFields } from './tasks.ts';
+
+/** What normalizing needs to know of a stream. */
+export interface Definition {
+  readonly stream: string;
+  readonly key: Stream['key'];
+  readonly version: Stream['version'];
+  /** Path of the record array in a body. */
+  readonly records: readonly string[];
+  readonly rules: readonly RowCheck[];
+}
+
+/** A row rule, as SQL: normalizing knows nothing of the language that it was written in. */
+export interface RowCheck {
+  /** As quarantine names it: `amount: present and >= 0`. */
+  readonly name: string;
+  readonly field: string;
+  /** A condition over the field's JSON value, TRUE where the record may enter, never NULL. */
+  passes(valueSql: string): string;
+}
+
+/** Record fields that key and version columns are read from. */
+export function fixedFields(definition: Pick<Definition, 'key' | 'version'>): readonly string[] {
+  return [...keyFields(definition), ...definition.version.map((column) => column.name)];
+}
+
+export function keyFields({ key }: Pick<Definition, 'key'>): readonly string[] {
+  return key.filter((column) => column.constant === null).map((column) => column.name);
+}
+
+/** What the narrow pass reads of a record. */
+export function readFields(definition: Definition): ReadFields {
+  return {
+    keys: keyFields(definition),
+    versions: definition.version.map((column) => column.name),
+    ruled: [...new Set(definition.rules.map((rule) => rule.field))],
+  };
+}
+
+/** Columns of the curated table that are there whatever the records hold. */
+export function fixedColumns({ key, version }: Pick<Definition, 'key' | 'version'>): readonly string[] {
+  return [...key.map((column) => column.name), ...version.map((column) => column.name)];
+}
+
+/** Changes with everything that decides which observations are accepted and how they are ordered. */
+export function fingerprint(definition: Definition): string {
+  const { key, version, rules } = definition;
+  const said = JSON.stringify([key, version, rules.map((rule) => [rule.name, rule.passes('value')])]);
+  return createHash('sha256').update(said).digest('hex').slice(0, 16);
+}

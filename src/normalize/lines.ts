@@ -1,0 +1,146 @@
+import { hash } from 'node:crypto';
+import {
+  type ExactObject,
+  type ExactValue,
+  exactJson,
+  hasLoneSurrogate,
+  isObject,
+  JsonNumber,
+  memberOf,
+  parseExact,
+} from '../json/exact.ts';
+import { holdsAnywhere, SEEN, type Shape } from '../schema/shape.ts';
+import type { ReadFields } from './tasks.ts';
+
+/**
+ * Records on their way into DuckDB: one line each, `{"p":page,"i":position,"h":"content hash","r":record}`, written into one buffer.
+ * Where rules look at numbers that DuckDB would round, `"x":{field:"number as it was written"}` stands before the record.
+ */
+export class LineBuffer {
+  private buffer = Buffer.allocUnsafe(1 << 20);
+  private used = 0;
+  /** Bytes of the longest line so far. */
+  longest = 0;
+
+  /** @param record bytes of the record, on one line. */
+  add(page: number, position: number, contentHash: string, record: Buffer, exact: string | null = null): void {
+    const before = `{"p":${page},"i":${position},"h":"${contentHash}",${exact === null ? '' : `"x":${exact},`}"r":`;
+    this.reserve(3 * before.length + record.length + 2);
+    const start = this.used;
+    this.used += this.buffer.write(before, this.used, exact === null ? 'latin1' : 'utf8');
+    this.used += record.copy(this.buffer, this.used);
+    this.buffer[this.used++] = 0x7d;
+    this.buffer[this.used++] = 0x0a;
+    this.longest = Math.max(this.longest, this.used - start);
+  }
+
+  bytes(): Buffer {
+    return this.buffer.subarray(0, this.used);
+  }
+
+  /** Makes room for other lines in the same memory, which is not touched for the first time then. */
+  clear(): void {
+    this.used = 0;
+  }
+
+  private reserve(more: number): void {
+    if (this.used + more <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.used + more));
+    this.buffer.copy(larger, 0, 0, this.used);
+    this.buffer = larger;
+  }
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export const hasLineBreaks = (bytes: Buffer): boolean => bytes.includes(LINE_FEED) || bytes.includes(CARRIAGE_RETURN);
+
+/** Line breaks stand only between tokens; as blanks they mean the same and keep the record on its line. */
+export function onOneLine(record: Buffer): Buffer {
+  if (!hasLineBreaks(record)) return record;
+  return Buffer.from(record.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? 0x20 : byte)));
+}
+
+/** First 128 bits of SHA-256 over the record's bytes as landed, in hex: the content hash of the law. */
+export function contentHash(record: Buffer): string {
+  return hash('sha256', record, 'hex').slice(0, 32);
+}
+
+/** Whether records of that shape must be looked at one by one before DuckDB's JSON reader may see them. */
+export function needsCare(shape: Shape, fields: ReadFields): boolean {
+  const member = (name: string): Shape | undefined => shape.members?.get(name);
+  return (
+    holdsAnywhere(shape, SEEN.surrogate | SEEN.duplicate) ||
+    fields.keys.some((name) => holdsHere(member(name), KEY_ODDITIES)) ||
+    fields.versions.some((name) => isRespelled(member(name))) ||
+    fields.ruled.some((name) => holdsHere(member(name), SEEN.wide))
+  );
+}
+
+/** A key is a text or a whole number; DuckDB would read these as texts without a word. */
+const KEY_ODDITIES = SEEN.boolean | SEEN.array | SEEN.object | SEEN.pointed;
+
+const holdsHere = (shape: Shape | undefined, marks: number): boolean => shape !== undefined && (shape.seen & marks) !== 0;
+
+/**
+ * Whether DuckDB, which takes a number with a point for a double, would write other digits as text than the record had. Sixteen digits,
+ * six of them behind the point, are seconds with microseconds until the year 2286, and come back as they were.
+ */
+function isRespelled(shape: Shape | undefined): boolean {
+  if (!holdsHere(shape, SEEN.pointed) || !shape) return false;
+  return holdsHere(shape, SEEN.exponent) || shape.scale > 6 || shape.integerDigits + shape.scale > 16;
+}
+
+/** A record as DuckDB may read it, and those of its numbers that rules need as they were written. */
+export interface CarefulRecord {
+  readonly record: Buffer;
+  /** As a JSON object of texts. */
+  readonly exact: string | null;
+}
+
+export type Refusal = { readonly rule: 'record' | 'key' | 'text'; readonly reason: string; readonly value: string | null };
+
+/**
+ * A record in the form in which DuckDB reads it as JSON.parse would, and without rounding: each name once, keys as texts or whole
+ * numbers, versions as texts.
+ * @returns the record, or why it may not enter.
+ */
+export function readCarefully(text: string, fields: ReadFields): CarefulRecord | Refusal {
+  const record = parseExact(text);
+  if (!isObject(record)) return { rule: 'record', reason: 'the record is not a JSON object', value: text.slice(0, 200) };
+  if (hasLoneSurrogate(record)) {
+    return { rule: 'text', reason: 'a text holds a lone surrogate escape, which no UTF-8 text can hold', value: null };
+  }
+  const odd = fields.keys.find((name) => !isKey(record, name));
+  if (odd === undefined)
+    return { record: Buffer.from(exactJson(versionsAsText(record, fields.versions))), exact: exactNumbers(record, fields.ruled) };
+  return {
+    rule: 'key',
+    reason: `the key field ${odd} is neither a text nor a whole number`,
+    value: exactJson(memberOf(record, odd)).slice(0, 200),
+  };
+}
+
+function versionsAsText(record: ExactObject, versions: readonly string[]): ExactObject {
+  const entries = Object.entries(record).map(([name, value]): [string, ExactValue] => [
+    name,
+    value instanceof JsonNumber && versions.includes(name) ? value.source : value,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function exactNumbers(record: ExactObject, ruled: readonly string[]): string | null {
+  const numbers = ruled.flatMap((name) => {
+    const value = memberOf(record, name);
+    return value instanceof JsonNumber ? [`${JSON.stringify(name)}:${JSON.stringify(value.source)}`] : [];
+  });
+  return numbers.length === 0 ? null : `{${numbers.join(',')}}`;
+}
+
+/** An absent key is left to the statement that looks for absent keys everywhere. */
+function isKey(record: ExactObject, name: string): boolean {
+  const value = memberOf(record, name);
+  if (value instanceof JsonNumber) return /^-?\d+$/.test(value.source);
+  return value === null || typeof value === 'string';
+}

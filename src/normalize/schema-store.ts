@@ -1,0 +1,98 @@
+import type { Micros } from '../clock.ts';
+import { isTidemarkError, TidemarkError } from '../errors.ts';
+import { diffSchemas, type SchemaChange } from '../schema/diff.ts';
+import { emptyShape, mergeShape, type ShapeJson, shapeFromJson, shapeToJson } from '../schema/shape.ts';
+import type { RecordSchema } from '../schema/types.ts';
+import { type FixedColumns, schemaOf } from '../schema/union.ts';
+import { createJson, getJson, replaceJson } from '../store/json.ts';
+import { schemaKey } from '../store/keys.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+
+/**
+ * `state/<stream>/schema.json`: the union of the shapes of everything accepted so far, and how the columns came to be. The shape is what
+ * is kept, since types alone would have forgotten digits, and the union would depend on the order.
+ */
+export interface SchemaDocument {
+  readonly format: 1;
+  readonly stream: string;
+  readonly schema: RecordSchema;
+  readonly shape: ShapeJson;
+  readonly history: readonly SchemaVersion[];
+}
+
+export interface SchemaVersion {
+  readonly version: number;
+  readonly at: Micros;
+  /** The page that brought the change. */
+  readonly page: string;
+  readonly changes: readonly SchemaChange[];
+}
+
+export interface ShapedPage {
+  readonly key: string;
+  readonly shape: ShapeJson;
+}
+
+const NOTHING: RecordSchema = { version: 0, fields: [], overflow: [] };
+
+/** Other normalizers that may get in between, each at most a few times. */
+const ATTEMPTS = 50;
+
+export async function readSchema(store: ObjectStore, stream: string): Promise<SchemaDocument | null> {
+  return (await getJson<SchemaDocument>(store, schemaKey(stream)))?.value ?? null;
+}
+
+/** Takes the pages' shapes into the stream's schema. @returns the schema, which then holds every record of the pages. */
+export async function growSchema(
+  store: ObjectStore,
+  stream: string,
+  fixed: FixedColumns,
+  pages: readonly ShapedPage[],
+  at: Micros,
+): Promise<RecordSchema> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const stored = await getJson<SchemaDocument>(store, schemaKey(stream));
+    const before = stored?.value ?? { format: 1 as const, stream, schema: NOTHING, shape: shapeToJson(emptyShape()), history: [] };
+    const after = grow(before, fixed, pages, at);
+    if (stored && saysTheSame(before, after)) return before.schema;
+    if (await write(store, stream, after, stored?.tag ?? null)) return after.schema;
+  }
+  throw new TidemarkError({
+    code: 'CONFLICT',
+    message: `The schema of ${stream} was changed by others ${ATTEMPTS} times in a row`,
+    hint: 'Nothing was lost. Run the same command again.',
+    transient: true,
+  });
+}
+
+/** A shape is arrays all through, so that its text does not depend on the order in which the store keeps members. */
+function saysTheSame(before: SchemaDocument, after: SchemaDocument): boolean {
+  return after.schema === before.schema && JSON.stringify(after.shape) === JSON.stringify(before.shape);
+}
+
+/** @returns false where the schema must be read again: somebody else wrote it, or the store cannot tell who did. */
+async function write(store: ObjectStore, stream: string, document: SchemaDocument, tag: string | null): Promise<boolean> {
+  try {
+    if (tag === null) return (await createJson(store, schemaKey(stream), document)).outcome === 'created';
+    return (await replaceJson(store, schemaKey(stream), document, tag)) !== null;
+  } catch (error) {
+    if (isTidemarkError(error, 'STORE') && error.transient) return false;
+    throw error;
+  }
+}
+
+/** Pure: the document after the pages, one entry of history for each page that changed a column. */
+export function grow(before: SchemaDocument, fixed: FixedColumns, pages: readonly ShapedPage[], at: Micros): SchemaDocument {
+  const shape = shapeFromJson(before.shape);
+  const history = [...before.history];
+  let { schema } = before;
+  for (const page of pages) {
+    mergeShape(shape, shapeFromJson(page.shape));
+    const next = schemaOf(shape, fixed, schema.version + 1);
+    const changes = diffSchemas(schema, next);
+    if (changes.length === 0) continue;
+    history.push({ version: next.version, at, page: page.key, changes });
+    schema = next;
+  }
+  return { format: 1, stream: before.stream, schema, shape: shapeToJson(shape), history };
+}

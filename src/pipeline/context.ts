@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
+import { createRequestBudget, type RequestBudget } from '../fetch/budget.ts';
+import { createHttpClient } from '../fetch/client.ts';
+import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
+import { secretReference } from '../fetch/request.ts';
+import { writeQuarantine } from '../gate/quarantine.ts';
+import { openWarehouse } from '../load/open.ts';
+import type { Warehouse } from '../load/warehouse.ts';
+import type { Log } from '../log.ts';
+import { thisProcess } from '../manifest/holder.ts';
+import { acquireLease, type Lease } from '../manifest/lease.ts';
+import type { NormalizeEffects } from '../normalize/normalize.ts';
+import { openPool, type Pool } from '../normalize/pool.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { openStore } from '../store/open.ts';
+import { probeStore } from '../store/probe.ts';
+import type { Configuration, Stream } from '../stream.ts';
+import { openScratch } from './scratch.ts';
+
+/** Everything that the stages do to the world, put together once. Stages get only what they ask for. */
+export interface Context {
+  readonly configuration: Configuration;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  /** Folder for intermediate files of this process. */
+  readonly scratch: string;
+  readonly signal: AbortSignal | undefined;
+  fetchEffects(stream: Stream): FetchEffects;
+  normalizeEffects(stream: Stream): NormalizeEffects;
+  lease(stream: Stream): Promise<Lease>;
+  close(): Promise<void>;
+}
+
+export interface ContextOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: ((progress: FetchProgress) => void) | undefined;
+}
+
+/** Memory of DuckDB's warehouse on this machine, beside the normalizer's threads. */
+const WAREHOUSE_MEMORY_BYTES = 512 * 1024 * 1024;
+
+/** @throws STORE, STORE_UNSAFE where the store cannot be written or does not keep its promises; CONFIG. */
+export async function openContext(configuration: Configuration, options: ContextOptions): Promise<Context> {
+  const { clock, log, signal } = options;
+  const { workers } = configuration;
+  const randomId = (): string => randomUUID();
+  const store = await openStore(configuration.store, { clock, randomId, random: Math.random });
+  await probeStore(store, randomId);
+  const scratch = await openScratch(workers.scratch);
+  const warehouse = await openWarehouse(configuration.warehouse, {
+    clock,
+    threads: workers.threads,
+    memoryBytes: WAREHOUSE_MEMORY_BYTES,
+    tempDirectory: scratch,
+  });
+  const http = createHttpClient(clock);
+  const budgets = new Map<string, RequestBudget>();
+  let pool: Pool | null = null;
+
+  return {
+    configuration,
+    clock,
+    log,
+    store,
+    warehouse,
+    scratch,
+    signal,
+    fetchEffects: (stream) => ({
+      store,
+      clock,
+      random: Math.random,
+      randomId,
+      exchange: http.exchange,
+      budget: budgetFor(budgets, clock, stream),
+      log,
+      progress: options.progress,
+      signal,
+    }),
+    normalizeEffects: (stream) => ({
+      store,
+      clock,
+      scratch,
+      pool: (pool ??= openPool(workers.threads, { memoryBytes: workers.memoryBytes, tempDirectory: scratch })),
+      quarantine: async (batch, records) => {
+        const count = await writeQuarantine(store, stream.name, batch, records, scratch);
+        log.warn({ stream: stream.name, batch, records: count }, 'records quarantined');
+      },
+    }),
+    lease: (stream) =>
+      acquireLease({ store, stream: stream.name, clock, log, holder: thisProcess(randomId), randomId, wait: true, signal }),
+    close: async () => {
+      await pool?.close();
+      await warehouse.close();
+      await http.close();
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Streams that ask one host with one key share its budget. */
+function budgetFor(budgets: Map<string, RequestBudget>, clock: Clock, { source }: Stream): RequestBudget {
+  const name = `${new URL(source.list).origin} ${secretReference(source.auth)}`;
+  const budget = budgets.get(name) ?? createRequestBudget(clock, source.requestsPerMinute);
+  budgets.set(name, budget);
+  return budget;
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Micros } from '../clock.ts';
+import { TidemarkError } from '../errors.ts';
+import type { LedgerEntry, LoadOutcome } from '../load/warehouse.ts';
+import type { Batch, BatchFile } from '../manifest/documents.ts';
+import { scratchFailure } from '../scratch-failure.ts';
+import type { Stream } from '../stream.ts';
+import type { Context } from './context.ts';
+
+/** Brings a batch's files to this machine, checks each against its hash, and loads them. */
+export async function loadBatch(context: Context, stream: Stream, batch: Batch, watermark: Micros | null): Promise<LoadOutcome> {
+  const folder = await mkdtemp(join(context.scratch, 'load-'));
+  try {
+    const files: string[] = [];
+    for (const [index, file] of batch.files.entries()) files.push(await bring(context, file, join(folder, `${index}.parquet`)));
+    await context.warehouse.migrate(stream, batch.schema);
+    const outcome = await context.warehouse.load(stream, batch, files, watermark);
+    const { inserted, updated, unchanged } = outcome;
+    context.log.info({ stream: stream.name, batch: batch.id, outcome: outcome.outcome, inserted, updated, unchanged }, 'batch loaded');
+    return outcome;
+  } catch (error) {
+    throw scratchFailure(error, context.scratch);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function bring(context: Context, file: BatchFile, path: string): Promise<string> {
+  await context.store.download(file.key, path);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  if (hash.digest('hex') === file.sha256) return path;
+  throw new TidemarkError({
+    code: 'CORRUPT',
+    message: `${file.key} is not the file that was published`,
+    hint: 'Nothing was loaded from it. Remove its batch folder and replay the batch: raw pages are untouched.',
+  });
+}
+
+/** Whether the ledger still holds everything that let this batch leave rows out. */
+export function isVoid(batch: Batch, ledger: readonly LedgerEntry[]): boolean {
+  const loaded = new Set(ledger.map((entry) => entry.batch));
+  return !loaded.has(batch.id) && batch.basis.some((basis) => !loaded.has(basis));
+}

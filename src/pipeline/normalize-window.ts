@@ -1,0 +1,39 @@
+import { releasedHashes } from '../gate/quarantine.ts';
+import type { LedgerEntry } from '../load/warehouse.ts';
+import type { Batch, PendingWindow } from '../manifest/documents.ts';
+import { readManifest } from '../manifest/manifests.ts';
+import { manifestPages, type PageSource, slicePages } from '../normalize/batch.ts';
+import { normalizeBatch } from '../normalize/normalize.ts';
+import type { Stream } from '../stream.ts';
+import type { Context } from './context.ts';
+import { definitionOf } from './definition.ts';
+
+/** Normalizes a committed window into its batches, a bounded slice each. What a loaded batch already brought is left out. */
+export async function normalizeWindow(context: Context, stream: Stream, pending: PendingWindow): Promise<Batch[]> {
+  const manifest = await readManifest(context.store, pending.manifest);
+  const sources = new Map(manifestPages(context.store, manifest).map((source) => [source.key, source]));
+  const slices = slicePages(manifest.pages, context.configuration.workers.batchRecords);
+  const ledger = await context.warehouse.ledger(stream.name);
+  const batches: Batch[] = [];
+  for (const slice of slices) {
+    const pages = slice.flatMap((page) => sources.get(page.key) ?? []);
+    batches.push(await normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window }, ledger));
+  }
+  return batches;
+}
+
+export interface Slice {
+  readonly pages: readonly PageSource[];
+  readonly origin: Batch['origin'];
+  readonly window: Batch['window'];
+}
+
+export async function normalizeSlice(context: Context, stream: Stream, slice: Slice, ledger: readonly LedgerEntry[]): Promise<Batch> {
+  const released = [...(await releasedHashes(context.store, stream.name))].sort();
+  const batch = await normalizeBatch(
+    { ...slice, definition: definitionOf(stream), released, loaded: ledger },
+    context.normalizeEffects(stream),
+  );
+  context.log.info({ stream: stream.name, batch: batch.id, ...batch.counts }, 'batch normalized');
+  return batch;
+}

@@ -1,0 +1,23 @@
+import { showQuarantined } from '../gate/quarantine.ts';
+import type { Receipt } from '../manifest/documents.ts';
+import { getJson } from '../store/json.ts';
+import { receiptKey } from '../store/keys.ts';
+import type { Stream } from '../stream.ts';
+import type { Context } from './context.ts';
+import { loadBatch } from './load-batch.ts';
+import { normalizeSlice } from './normalize-window.ts';
+
+/**
+ * Brings a released record in: its page is normalized again, now that the decision lets the record pass. The page's other records are in
+ * the warehouse and change nothing. @returns the rows that were loaded.
+ */
+export async function releaseRecord(context: Context, stream: Stream, id: string): Promise<number> {
+  const { records } = await showQuarantined(context.store, stream.name, id);
+  const page = records[0]?.page ?? '';
+  const measured = (await getJson<Receipt>(context.store, receiptKey(page)))?.value ?? null;
+  const ledger = await context.warehouse.ledger(stream.name);
+  const source = { key: page, store: context.store, object: page, measured };
+  const batch = await normalizeSlice(context, stream, { pages: [source], origin: 'release', window: null }, ledger);
+  await loadBatch(context, stream, batch, null);
+  return batch.counts.rows;
+}

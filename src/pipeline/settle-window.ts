@@ -1,0 +1,115 @@
+import { listDeadLetters } from '../fetch/dead-letter.ts';
+import { hold, showHeld } from '../gate/held.ts';
+import { judgeVolume, type WindowVolume } from '../gate/volume.ts';
+import type { LedgerEntry } from '../load/warehouse.ts';
+import type { Batch, Gap, HeldBatch, PendingWindow } from '../manifest/documents.ts';
+import { noteBatches, settle } from '../manifest/head.ts';
+import type { Lease } from '../manifest/lease.ts';
+import { getJson } from '../store/json.ts';
+import { batchKey } from '../store/keys.ts';
+import type { Stream } from '../stream.ts';
+import type { Context } from './context.ts';
+import { isVoid, loadBatch } from './load-batch.ts';
+import { normalizeWindow } from './normalize-window.ts';
+import { joinsLoaded, safeWatermark } from './watermark.ts';
+
+/** What became of a window: in the warehouse; held, in part or whole; or normalized and left for a later load. */
+export type Settlement = 'loaded' | 'held' | 'normalized';
+
+/** Normalizes a window, unless that was done, and notes its batches in the head. */
+export async function normalizePending(context: Context, stream: Stream, lease: Lease, pending: PendingWindow): Promise<readonly Batch[]> {
+  const noted = await notedBatches(context, stream, pending);
+  if (noted) return noted;
+  const batches = await normalizeWindow(context, stream, pending);
+  await lease.update(
+    noteBatches(
+      pending.manifest,
+      batches.map((batch) => batch.id),
+    ),
+  );
+  return batches;
+}
+
+/** The batches that an earlier run made of it; null where there are none, or the warehouse has lost what they were based on. */
+async function notedBatches(context: Context, stream: Stream, pending: PendingWindow): Promise<readonly Batch[] | null> {
+  if (!pending.batches) return null;
+  const documents = await Promise.all(pending.batches.map((id) => getJson<Batch>(context.store, batchKey(stream.name, id))));
+  const batches = documents.flatMap((document) => (document ? [document.value] : []));
+  const ledger = await context.warehouse.ledger(stream.name);
+  return batches.length < documents.length || batches.some((batch) => isVoid(batch, ledger)) ? null : batches;
+}
+
+/** Takes a normalized window through the gate and into the warehouse, and out of the head's list where nothing of it is held. */
+export async function loadPending(
+  context: Context,
+  stream: Stream,
+  lease: Lease,
+  pending: PendingWindow,
+  batches: readonly Batch[],
+): Promise<Settlement> {
+  const admitted = await admit(context, stream, pending, batches);
+  const gaps = await openGaps(context, stream);
+  const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
+  if (!joins) context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
+  const isWhole = admitted.length === batches.length;
+  for (const [index, batch] of admitted.entries()) {
+    const isLast = isWhole && index === admitted.length - 1;
+    await loadBatch(context, stream, batch, isLast && joins ? safeWatermark(lease.head(), pending, gaps) : null);
+  }
+  if (await isHeld(context, stream, batches)) return 'held';
+  await lease.update(settle(pending.manifest));
+  const watermark = joins ? safeWatermark(lease.head(), null, gaps) : null;
+  if (watermark !== null) await context.warehouse.advance(stream.name, watermark);
+  return 'loaded';
+}
+
+export async function openGaps(context: Pick<Context, 'store'>, stream: Stream): Promise<Pick<Gap, 'from'>[]> {
+  const open = await listDeadLetters(context.store, stream.name, 'open');
+  return open.flatMap(({ letter }) => (letter.gap ? [letter.gap] : []));
+}
+
+/** The batches that may enter now: everything, unless the window's volume is out of band and nobody has released it. */
+async function admit(context: Context, stream: Stream, pending: PendingWindow, batches: readonly Batch[]): Promise<readonly Batch[]> {
+  const ledger = await context.warehouse.ledger(stream.name);
+  const fresh = batches.filter((batch) => !ledger.some((entry) => entry.batch === batch.id));
+  const { volume } = stream.quality;
+  if (volume && pending.window.kind === 'poll' && fresh.length > 0) {
+    const rows = batches.reduce((sum, batch) => sum + batch.counts.distinct, 0);
+    const judgement = judgeVolume(rows, pending.window.end - pending.window.start, pollHistory(ledger), volume);
+    if (judgement.verdict === 'held') await holdAll(context, stream, pending, fresh, { ...judgement, rows, band: volume.band });
+  }
+  const states = await Promise.all(batches.map((batch) => showHeld(context.store, stream.name, batch.id)));
+  return batches.filter((_batch, index) => !states[index] || states[index].state === 'released');
+}
+
+async function isHeld(context: Context, stream: Stream, batches: readonly Batch[]): Promise<boolean> {
+  const states = await Promise.all(batches.map((batch) => showHeld(context.store, stream.name, batch.id)));
+  return states.some((entry) => entry?.state === 'open');
+}
+
+async function holdAll(
+  context: Context,
+  stream: Stream,
+  pending: PendingWindow,
+  batches: readonly Batch[],
+  why: Pick<HeldBatch, 'reason' | 'rows' | 'average' | 'band'>,
+): Promise<void> {
+  const { reason, rows, average, band } = why;
+  for (const batch of batches) {
+    if (await showHeld(context.store, stream.name, batch.id)) continue;
+    const at = context.clock.now();
+    await hold(context.store, { format: 1, stream: stream.name, batch: batch.id, window: pending.window, reason, rows, average, band, at });
+    context.log.warn({ stream: stream.name, batch: batch.id, reason }, 'batch held');
+  }
+}
+
+/** Volumes of the polls that were loaded, oldest first; the slices of one window count together. */
+function pollHistory(ledger: readonly LedgerEntry[]): WindowVolume[] {
+  const windows = new Map<string, { rows: number; windowMicros: number }>();
+  for (const { windowKind, windowStart, windowEnd, distinct } of ledger) {
+    if (windowKind !== 'poll' || windowStart === null || windowEnd === null) continue;
+    const name = `${windowStart} ${windowEnd}`;
+    windows.set(name, { rows: (windows.get(name)?.rows ?? 0) + distinct, windowMicros: windowEnd - windowStart });
+  }
+  return [...windows.values()];
+}

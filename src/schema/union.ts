@@ -1,0 +1,127 @@
+import { TidemarkError } from '../errors.ts';
+import { MEMBER_LIMIT, SEEN, type Shape } from './shape.ts';
+import { type ColumnType, LINEAGE, type Member, OVERFLOW, type RecordSchema } from './types.ts';
+
+const KINDS = SEEN.boolean | SEEN.number | SEEN.text | SEEN.array | SEEN.object;
+
+/** Longest name of a struct member or column that every engine takes. */
+const NAME_LIMIT = 255;
+
+/** The narrowest type that holds every value of that shape exactly. */
+export function typeOf(shape: Shape): ColumnType {
+  const kinds = shape.seen & KINDS;
+  if (kinds === 0) return { kind: 'unknown' };
+  if (shape.seen & (SEEN.crowded | SEEN.deep)) return { kind: 'json' };
+  if (kinds === SEEN.boolean) return { kind: 'boolean' };
+  if (kinds === SEEN.text) return { kind: 'text' };
+  if (kinds === SEEN.number) return numberType(shape.integerDigits, shape.scale);
+  if (kinds === SEEN.array) return { kind: 'list', element: shape.element ? typeOf(shape.element) : { kind: 'unknown' } };
+  return kinds === SEEN.object ? structType(shape) : { kind: 'json' };
+}
+
+function numberType(integerDigits: number, scale: number): ColumnType {
+  if (scale === 0 && integerDigits <= 18) return { kind: 'integer' };
+  if (integerDigits + scale <= 18) return { kind: 'decimal', precision: 18, scale };
+  return integerDigits + scale <= 38 ? { kind: 'decimal', precision: 38, scale } : { kind: 'number-text' };
+}
+
+/** Members without a value yet are left out; an object without any is as good as null. */
+function structType(shape: Shape): ColumnType {
+  const members = membersOf(shape);
+  if (members.length === 0) return { kind: 'unknown' };
+  const names = new Set(members.map((member) => member.name.toLowerCase()));
+  return names.size < members.length || !members.every(isNameable) ? { kind: 'json' } : { kind: 'struct', members };
+}
+
+function membersOf(shape: Shape): Member[] {
+  const members = [...(shape.members ?? [])].map(([name, member]) => ({ name, type: typeOf(member) }));
+  return members.filter((member) => member.type.kind !== 'unknown').sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const isNameable = ({ name }: Member): boolean => name !== '' && name.length <= NAME_LIMIT && !name.includes('\0') && name.isWellFormed();
+
+/** Top-level fields that no column can hold: names that differ by case alone, that are ours, that no engine takes. */
+function overflowing(fields: readonly Member[], fixed: readonly string[]): Set<string> {
+  const taken = [...fixed, ...Object.values(LINEAGE), OVERFLOW].map((name) => name.toLowerCase());
+  const count = new Map<string, number>(taken.map((name) => [name, 1]));
+  for (const { name } of fields) count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
+  const odd = fields.filter((field) => !isNameable(field) || (count.get(field.name.toLowerCase()) ?? 0) > 1);
+  return new Set(odd.map((field) => field.name));
+}
+
+export interface FixedColumns {
+  /** Key and version columns, which the table has anyway. */
+  readonly columns: readonly string[];
+  /** Those of them that are read from the records' fields of that name. */
+  readonly fields: readonly string[];
+}
+
+/**
+ * The columns of records of that shape.
+ * @throws SCHEMA where the records have more top-level fields than a table may have columns.
+ */
+export function schemaOf(shape: Shape, fixed: FixedColumns, version: number): RecordSchema {
+  if (shape.seen & SEEN.crowded) throw tooWide();
+  const all = membersOf(shape).filter((field) => !fixed.fields.includes(field.name));
+  const odd = overflowing(all, fixed.columns);
+  return { version, fields: all.filter((field) => !odd.has(field.name)), overflow: [...odd].sort() };
+}
+
+function tooWide(): TidemarkError {
+  return new TidemarkError({
+    code: 'SCHEMA',
+    message: `The records have more than ${MEMBER_LIMIT} different top-level fields`,
+    hint: 'Field names seem to be data. Nothing was loaded; the raw pages are kept. Point response.records at objects with stable fields.',
+  });
+}
+
+/** The narrowest type that holds every value of both. Wider than the union of the shapes would be where digits are not known any more. */
+export function unionTypes(a: ColumnType, b: ColumnType): ColumnType {
+  if (a.kind === 'unknown') return b;
+  if (b.kind === 'unknown') return a;
+  const numbers = unionNumbers(a, b);
+  if (numbers) return numbers;
+  if (a.kind !== b.kind) return { kind: 'json' };
+  if (a.kind === 'list' && b.kind === 'list') return { kind: 'list', element: unionTypes(a.element, b.element) };
+  return a.kind === 'struct' && b.kind === 'struct' ? unionStructs(a.members, b.members) : a;
+}
+
+function unionStructs(a: readonly Member[], b: readonly Member[]): ColumnType {
+  const members = unionMembers(a, b);
+  const names = new Set(members.map((member) => member.name.toLowerCase()));
+  return names.size < members.length ? { kind: 'json' } : { kind: 'struct', members };
+}
+
+function unionNumbers(a: ColumnType, b: ColumnType): ColumnType | null {
+  if (!isNumber(a) || !isNumber(b)) return null;
+  if (a.kind === 'number-text' || b.kind === 'number-text') return { kind: 'number-text' };
+  const [wholeA, scaleA] = digitsOf(a);
+  const [wholeB, scaleB] = digitsOf(b);
+  return numberType(Math.max(wholeA, wholeB), Math.max(scaleA, scaleB));
+}
+
+type NumberType = Extract<ColumnType, { kind: 'integer' | 'decimal' | 'number-text' }>;
+const isNumber = (type: ColumnType): type is NumberType => ['integer', 'decimal', 'number-text'].includes(type.kind);
+/** Digits before and after the point that a type has room for. */
+const digitsOf = (type: Exclude<NumberType, { kind: 'number-text' }>): readonly [number, number] =>
+  type.kind === 'integer' ? [18, 0] : [type.precision - type.scale, type.scale];
+
+function unionMembers(a: readonly Member[], b: readonly Member[]): Member[] {
+  const types = new Map(a.map((member) => [member.name, member.type]));
+  for (const { name, type } of b) {
+    const known = types.get(name);
+    types.set(name, known ? unionTypes(known, type) : type);
+  }
+  return [...types].map(([name, type]) => ({ name, type })).sort((x, y) => (x.name < y.name ? -1 : 1));
+}
+
+/** The columns that hold the records of both schemas; a name that either keeps in overflow, or that now has a twin, stays there. */
+export function unionSchemas(a: RecordSchema, b: RecordSchema): RecordSchema {
+  const all = unionMembers(a.fields, b.fields);
+  const odd = new Set([...a.overflow, ...b.overflow, ...overflowing(all, [])]);
+  return {
+    version: Math.max(a.version, b.version),
+    fields: all.filter((field) => !odd.has(field.name)),
+    overflow: [...odd].sort(),
+  };
+}

@@ -1,0 +1,22 @@
+import { messageOf, TidemarkError } from './errors.ts';
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+};
+
+/** A refusal of the file system in the scratch folder, with what to do about it; anything else is returned as it is. */
+export function scratchFailure(error: unknown, folder: string): unknown {
+  const errno = error instanceof TidemarkError ? undefined : (error as NodeJS.ErrnoException | null)?.code;
+  if (errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error;
+  return new TidemarkError({
+    code: 'STORE',
+    message: `the scratch folder ${folder} cannot be written: ${PROBLEMS[errno] ?? messageOf(error)}`,
+    hint: 'What has landed is kept, and nothing was published or loaded. Make room there, or name another folder as workers.scratch; then run again.',
+    data: { folder, errno },
+    cause: error,
+  });
+}

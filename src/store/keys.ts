@@ -1,0 +1,102 @@
+import type { Micros } from '../clock.ts';
+import { compactInstant, formatInstant, parseInstant } from '../time.ts';
+
+/**
+ * Every key of the layout. The names are an interface: people read them, lifecycle rules and replays match them.
+ *
+ *   raw/v1/<stream>/env=<environment>/dt=YYYY-MM-DD/hr=HH/win=<start>_<end>/gen=<epoch>/page-000001.json.zst
+ *   curated/v1/<stream>/batch=<id>/…   state/<stream>/head.json   held/<stream>/…   quarantine/<stream>/…   dead-letter/<stream>/…
+ */
+export interface WindowRef {
+  readonly start: Micros;
+  readonly end: Micros;
+}
+
+export interface RawScope {
+  readonly stream: string;
+  /** The configured environment, `_` where records carry their own. */
+  readonly environment: string;
+}
+
+export const rawPrefix = (stream: string): string => `raw/v1/${stream}/`;
+
+/** Everything that was landed for windows that start in that hour. */
+export function hourPrefix(scope: RawScope, instant: Micros): string {
+  const iso = formatInstant(instant);
+  return `${rawPrefix(scope.stream)}env=${scope.environment}/dt=${iso.slice(0, 10)}/hr=${iso.slice(11, 13)}/`;
+}
+
+export const windowName = (window: WindowRef): string => `${compactInstant(window.start)}_${compactInstant(window.end)}`;
+
+/** Everything that was landed for one window, by any generation. */
+export const windowPrefix = (scope: RawScope, window: WindowRef): string => `${hourPrefix(scope, window.start)}win=${windowName(window)}/`;
+
+/** Everything that was landed for windows that start on that day (UTC). */
+export const dayPrefix = (scope: RawScope, instant: Micros): string =>
+  `${rawPrefix(scope.stream)}env=${scope.environment}/dt=${formatInstant(instant).slice(0, 10)}/`;
+
+/** Fixed width, so that generations and pages list in order. */
+export const generationPrefix = (scope: RawScope, window: WindowRef, epoch: number): string =>
+  `${windowPrefix(scope, window)}gen=${String(epoch).padStart(8, '0')}/`;
+
+export const slotName = (slot: number): string => `page-${String(slot).padStart(6, '0')}`;
+export const pageKey = (generation: string, slot: number): string => `${generation}${slotName(slot)}.json.zst`;
+/** A different answer for a slot that is taken; `sha256` is of its bytes, in hex. */
+export const alternativeKey = (generation: string, slot: number, sha256: string): string =>
+  `${generation}${slotName(slot)}.alt-${sha256.slice(0, 16)}.json.zst`;
+/** The receipt of the page at `key`; for a slot without bytes of its own (a duplicate page), of `pageKey(generation, slot)`. */
+export const receiptKey = (key: string): string => key.replace(/\.json\.zst$/, '.receipt.json');
+export const manifestKey = (generation: string): string => `${generation}manifest.json`;
+
+/** What a key below `rawPrefix` says. */
+export interface RawName extends RawScope {
+  readonly window: WindowRef;
+  readonly epoch: number;
+  readonly file:
+    | { readonly kind: 'manifest' }
+    /** `alternative` is the start of the bytes' SHA-256, or null for the first that landed in the slot. */
+    | { readonly kind: 'page' | 'receipt'; readonly slot: number; readonly alternative: string | null };
+}
+
+const RAW_NAME = /^raw\/v1\/([^/]+)\/env=([^/]+)\/dt=[^/]+\/hr=[^/]+\/win=([^/_]+)_([^/_]+)\/gen=(\d+)\/([^/]+)$/;
+const FILE_NAME = /^page-(\d+)(?:\.alt-([0-9a-f]+))?\.(json\.zst|receipt\.json)$/;
+
+/** The inverse of pageKey, alternativeKey, receiptKey and manifestKey. @returns null for any other key. */
+export function parseRawKey(key: string): RawName | null {
+  const [, stream, environment, from, to, generation, name] = RAW_NAME.exec(key) ?? [];
+  const start = parseCompact(from);
+  const end = parseCompact(to);
+  const file = parseFileName(name);
+  if (!stream || !environment || start === null || end === null || !file) return null;
+  return { stream, environment, window: { start, end }, epoch: Number(generation), file };
+}
+
+function parseFileName(name = ''): RawName['file'] | null {
+  if (name === 'manifest.json') return { kind: 'manifest' };
+  const [, slot, alternative = null, ending] = FILE_NAME.exec(name) ?? [];
+  return slot === undefined ? null : { kind: ending === 'json.zst' ? 'page' : 'receipt', slot: Number(slot), alternative };
+}
+
+function parseCompact(text = ''): Micros | null {
+  return parseInstant(text.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\d)/, '$1-$2-$3:$4:$5'), 'iso');
+}
+
+export const batchPrefix = (stream: string, batch: string): string => `curated/v1/${stream}/batch=${batch}/`;
+export const batchKey = (stream: string, batch: string): string => `${batchPrefix(stream, batch)}batch.json`;
+/** Files of a batch carry the attempt that wrote them: two attempts never meet in one name, `batch.json` says whose count. */
+export const partKey = (stream: string, batch: string, kind: 'part' | 'sightings', attempt: string, index: number): string =>
+  `${batchPrefix(stream, batch)}${kind}-${attempt}-${String(index).padStart(5, '0')}.parquet`;
+
+export const headKey = (stream: string): string => `state/${stream}/head.json`;
+export const schemaKey = (stream: string): string => `state/${stream}/schema.json`;
+
+export const deadLetterPrefix = (stream: string): string => `dead-letter/${stream}/`;
+export const deadLetterKey = (stream: string, id: string): string => `${deadLetterPrefix(stream)}${id}.json`;
+export const quarantinePrefix = (stream: string): string => `quarantine/${stream}/`;
+export const quarantineKey = (stream: string, batch: string): string => `${quarantinePrefix(stream)}batch=${batch}/records.ndjson.zst`;
+export const quarantineDecisionPrefix = (stream: string): string => `${quarantinePrefix(stream)}decisions/`;
+export const quarantineDecisionKey = (stream: string, contentHash: string): string =>
+  `${quarantineDecisionPrefix(stream)}${contentHash}.json`;
+export const heldPrefix = (stream: string): string => `held/${stream}/`;
+export const heldKey = (stream: string, batch: string): string => `${heldPrefix(stream)}${batch}.json`;
+export const heldDecisionKey = (stream: string, batch: string): string => `${heldPrefix(stream)}${batch}.decision.json`;

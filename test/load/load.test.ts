@@ -1,0 +1,237 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { openEngine } from '../../src/engine.ts';
+import { commitBatch, settle, takeFence, UnknownOutcome } from '../../src/load/commit.ts';
+import { requireStreamTable } from '../../src/load/tables.ts';
+import { literal } from '../../src/sql.ts';
+import { HOUR } from '../../src/time.ts';
+import { number } from '../support/canonical-json.ts';
+import { integer, text } from '../support/typed-sql.ts';
+import { endChild, startChild } from './process.ts';
+import { type Bench, expectedTable, makeBench, makeStream, observe, START, schemaOf, tableOf, type WrittenBatch } from './support.ts';
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await makeBench();
+});
+afterEach(() => bench.close());
+
+const stream = makeStream();
+const schema = schemaOf(1, { amount: integer, note: text });
+const first = [observe('1', 1, { amount: number(5n, 0), note: 'a' }), observe('2', 1, { amount: null, note: 'b' })];
+const second = [observe('2', 2, { amount: number(7n, 0), note: null }), observe('3', 1, { amount: null, note: 'c' })];
+
+describe('a load is exactly once in effect', () => {
+  test('R12: a batch that was loaded is left alone when it comes again, and its counts are told as they were', async () => {
+    const warehouse = bench.open();
+    const one = await bench.batch('one', schema, first);
+    const two = await bench.batch('two', schema, second);
+    await warehouse.migrate(stream, schema);
+    expect(await warehouse.load(stream, one.batch, one.files, START)).toMatchObject({
+      outcome: 'loaded',
+      inserted: 2,
+      updated: 0,
+      unchanged: 0,
+    });
+    expect(await warehouse.load(stream, two.batch, two.files, START)).toMatchObject({
+      outcome: 'loaded',
+      inserted: 1,
+      updated: 1,
+      unchanged: 0,
+    });
+    expect(await warehouse.load(stream, one.batch, one.files, START + HOUR)).toMatchObject({ outcome: 'already', inserted: 2, updated: 0 });
+    expect(await tableOf(warehouse, stream)).toEqual(expectedTable([...first, ...second], schema));
+    expect((await warehouse.ledger('payments')).map((entry) => entry.batch)).toEqual(['one', 'two']);
+    expect(await warehouse.watermark('payments')).toBe(START + HOUR);
+  });
+
+  test('R12: a loader that is killed at any moment leaves all of its batch or nothing, and loading again completes it', async () => {
+    const warehouse = bench.open({ clock: systemClock });
+    const bulk = await bulkBatch('bulk', 40_000);
+    const job = `${bench.folder}/job.json`;
+    writeFileSync(job, JSON.stringify({ stream, batch: bulk.batch, files: bulk.files }));
+    for (const pauseMs of [0, 60, 110, 160, 220, 300, 400]) {
+      rmSync(bench.path, { force: true });
+      rmSync(`${bench.path}.wal`, { force: true });
+      await warehouse.migrate(stream, schema);
+      const child = await startChild('load', bench.path, job);
+      await delay(pauseMs);
+      await endChild(child, 'SIGKILL');
+      const { rows } = await warehouse.summary(stream);
+      const entries = await warehouse.ledger('payments');
+      expect(rows).toBe(entries.length === 1 ? 40_000 : 0);
+      const again = await warehouse.load(stream, bulk.batch, bulk.files, null);
+      expect(again).toMatchObject({ outcome: entries.length === 1 ? 'already' : 'loaded', inserted: 40_000 });
+      expect(await warehouse.summary(stream)).toMatchObject({ rows: 40_000, distinct: 40_000 });
+      expect(await warehouse.ledger('payments')).toHaveLength(1);
+    }
+  });
+
+  test('R11, R13: the same observation in another batch changes nothing: the row keeps the lineage of its first landing', async () => {
+    const warehouse = bench.open();
+    const one = await bench.batch('one', schema, first);
+    const sweep = await bench.batch('sweep', schema, first);
+    await warehouse.migrate(stream, schema);
+    await warehouse.load(stream, one.batch, one.files, null);
+    const before = await warehouse.find(stream, [null, null]);
+    expect(await warehouse.load(stream, sweep.batch, sweep.files, null)).toMatchObject({ inserted: 0, updated: 0, unchanged: 2 });
+    expect(await warehouse.find(stream, [null, null])).toEqual(before);
+    expect(before[0]).toMatchObject({
+      batch: 'one',
+      page: 'raw/v1/payments/page-of-one.json.zst',
+      position: 0,
+      version: first[0]?.version,
+    });
+  });
+
+  test('R7, R8: an older version that comes late changes nothing, and of two contents of one version the greater hash stays', async () => {
+    const warehouse = bench.open();
+    const newest = await bench.batch('newest', schema, [observe('1', 9, { note: 'new' })]);
+    const older = await bench.batch('older', schema, [observe('1', 3, { note: 'old' })]);
+    const twin = await bench.batch('twin', schema, [observe('1', 9, { note: 'other' })]);
+    await warehouse.migrate(stream, schema);
+    for (const { batch, files } of [newest, older, twin]) await warehouse.load(stream, batch, files, null);
+    const all = [observe('1', 9, { note: 'new' }), observe('1', 3, { note: 'old' }), observe('1', 9, { note: 'other' })];
+    expect(await tableOf(warehouse, stream)).toEqual(expectedTable(all, schema));
+  });
+
+  test('R6: one id in two environments is two rows', async () => {
+    const warehouse = bench.open();
+    const both = [observe('1', 1, { note: 'live' }, 'prod'), observe('1', 5, { note: 'test' }, 'sandbox')];
+    const { batch, files } = await bench.batch('both', schema, both);
+    await warehouse.migrate(stream, schema);
+    await warehouse.load(stream, batch, files, null);
+    expect(await tableOf(warehouse, stream)).toEqual(expectedTable(both, schema));
+  });
+});
+
+describe('the fence', () => {
+  test('a loader whose token is not the last one changes nothing, and is told so', async () => {
+    const warehouse = bench.open();
+    const { batch, files } = await bench.batch('one', schema, first);
+    await warehouse.migrate(stream, schema);
+    const engine = await openEngine({ path: bench.path, threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder });
+    const work = { stream, batch, files, watermark: START, now: START };
+    const table = await requireStreamTable(engine, stream);
+    const stale = await takeFence(engine, 'payments', START);
+    const fresh = await takeFence(engine, 'payments', START);
+    await expect(commitBatch(engine, work, table, stale)).rejects.toMatchObject({ code: 'FENCED', transient: false });
+    const untouched =
+      'SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM tidemark.ledger) + (SELECT count(*) FROM tidemark.watermark) AS n';
+    expect(await engine.rows(untouched)).toEqual([{ n: 0 }]);
+    expect(await commitBatch(engine, work, table, fresh)).toMatchObject({ outcome: 'loaded', inserted: 2 });
+    await engine.close();
+  });
+
+  test('R12: after a COMMIT without an answer the ledger tells what became of it, and what was lost cannot come any more', async () => {
+    await bench.open().migrate(stream, schema);
+    const one = await bench.batch('one', schema, first);
+    const two = await bench.batch('two', schema, second);
+    const engine = await openEngine({ path: bench.path, threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder });
+    const table = await requireStreamTable(engine, stream);
+    const lost = new UnknownOutcome('COMMIT failed', { cause: new Error('the disk is full') });
+    const held = { stream, ...one, watermark: null, now: START };
+    const missing = { stream, ...two, watermark: null, now: START };
+    const token = await takeFence(engine, 'payments', START);
+    const committed = await commitBatch(engine, held, table, token);
+    expect(await settle(engine, held, lost)).toEqual(committed);
+    await expect(settle(engine, missing, lost)).rejects.toThrow('the disk is full');
+    await expect(commitBatch(engine, missing, table, token)).rejects.toMatchObject({ code: 'FENCED' });
+    await engine.close();
+  });
+
+  test('R12: two loaders with the same batches at the same time load each once', async () => {
+    const loaders = [bench.open({ clock: systemClock }), bench.open({ clock: systemClock })];
+    const batches = [await bench.batch('one', schema, first), await bench.batch('two', schema, second)];
+    await Promise.all(loaders.map((loader) => loader.migrate(stream, schema)));
+    const outcomes = await Promise.all(
+      loaders.flatMap((loader) => batches.map(({ batch, files }) => loader.load(stream, batch, files, null))),
+    );
+    expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['already', 'already', 'loaded', 'loaded']);
+    expect(await tableOf(bench.open(), stream)).toEqual(expectedTable([...first, ...second], schema));
+  });
+});
+
+describe('what a load refuses', () => {
+  test('files whose rows are not what the batch says are refused, and nothing is changed', async () => {
+    const warehouse = bench.open();
+    await warehouse.migrate(stream, schema);
+    const good = await bench.batch('good', schema, first);
+    const torn = `${bench.folder}/torn.parquet`;
+    writeFileSync(torn, 'PAR1 and no more');
+    const twice = await duplicated(good);
+    const more = good.batch.files.map((file) => ({ ...file, rows: 3 }));
+    const refused: [WrittenBatch, RegExp][] = [
+      [{ ...good, batch: { ...good.batch, files: more } }, /has 2 rows where 3 are listed/],
+      [{ ...good, batch: { ...good.batch, counts: { ...good.batch.counts, rows: 5 } } }, /2 rows where it counts 5/],
+      [{ ...good, batch: { ...good.batch, id: 'other' } }, /rows of another batch/],
+      [{ ...good, files: [] }, /1 files are listed and 0 are there/],
+      [{ ...good, files: [torn] }, /cannot be read as Parquet/],
+      [{ ...good, files: [`${bench.folder}/absent.parquet`] }, /cannot be read as Parquet/],
+      [twice, /4 rows with 2 keys/],
+    ];
+    for (const [{ batch, files }, message] of refused) {
+      await expect(warehouse.load(stream, batch, files, START)).rejects.toMatchObject({
+        code: 'CORRUPT',
+        message: expect.stringMatching(message),
+      });
+    }
+    expect(await warehouse.summary(stream)).toEqual({ rows: 0, distinct: 0, latest: null });
+    expect(await warehouse.ledger('payments')).toEqual([]);
+    expect(await warehouse.watermark('payments')).toBeNull();
+  });
+
+  test('a batch that is wider than its table is refused until the table was migrated', async () => {
+    const warehouse = bench.open();
+    await warehouse.migrate(stream, schemaOf(1, { amount: integer }));
+    const { batch, files } = await bench.batch('wide', schema, first);
+    await expect(warehouse.load(stream, batch, files, null)).rejects.toMatchObject({
+      code: 'SCHEMA',
+      message: expect.stringMatching(/note/),
+    });
+    await warehouse.migrate(stream, schema);
+    expect(await warehouse.load(stream, batch, files, null)).toMatchObject({ outcome: 'loaded', inserted: 2 });
+  });
+
+  test('a stream that was never migrated has nowhere to load into', async () => {
+    const { batch, files } = await bench.batch('one', schema, first);
+    await expect(bench.open().load(stream, batch, files, null)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('batches without rows', () => {
+  test('a batch of an empty file, and one without files, go into the ledger and move the watermark', async () => {
+    const warehouse = bench.open();
+    await warehouse.migrate(stream, schema);
+    const empty = await bench.batch('empty', schema, []);
+    const none = await bench.batch('none', schema, [], { files: [] });
+    expect(await warehouse.load(stream, empty.batch, empty.files, START)).toMatchObject({ outcome: 'loaded', inserted: 0, unchanged: 0 });
+    expect(await warehouse.load(stream, none.batch, [], START + HOUR)).toMatchObject({ outcome: 'loaded', inserted: 0 });
+    expect((await warehouse.ledger('payments')).map(({ batch, rows }) => [batch, rows])).toEqual([
+      ['empty', 0],
+      ['none', 0],
+    ]);
+    expect(await warehouse.watermark('payments')).toBe(START + HOUR);
+  });
+});
+
+/** A batch that is large enough for its load to be caught in the middle. */
+async function bulkBatch(id: string, rows: number): Promise<WrittenBatch> {
+  const written = await bench.batch(id, schema, first);
+  const [file = ''] = written.files;
+  await bench.engine.run(`COPY (
+    SELECT 'prod' AS environment, 'event-' || i AS event_id, make_timestamptz(${START} + i) AS updated_at, 1::BIGINT AS event_version, i AS amount,
+      repeat(md5(i::VARCHAR), 8) AS note, NULL::MAP(VARCHAR, VARCHAR) AS _overflow, 'page' AS _page, i::INTEGER AS _position,
+      md5(i::VARCHAR) AS _content_hash, ${literal(id)} AS _batch
+    FROM range(${rows}) t(i)) TO ${literal(file)} (FORMAT parquet)`);
+  const counts = { ...written.batch.counts, observations: rows, distinct: rows, rows };
+  return { batch: { ...written.batch, counts, files: [{ key: file, sha256: '', bytes: 0, rows }] }, files: [file] };
+}
+
+/** The same rows in two files: a batch that breaks its promise of each key once. */
+async function duplicated(good: WrittenBatch): Promise<WrittenBatch> {
+  const files = good.batch.files.flatMap((file) => [file, file]);
+  return { batch: { ...good.batch, files, counts: { ...good.batch.counts, rows: 4 } }, files: good.files.flatMap((file) => [file, file]) };
+}

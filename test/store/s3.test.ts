@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/store/faulty.ts';
+import type { ObjectStore } from '../../src/store/object-store.ts';
+import { probeStore } from '../../src/store/probe.ts';
+import { s3Client, s3Store } from '../../src/store/s3.ts';
+import { type S3Server, type S3ServerOptions, startS3Server } from '../support/s3-server.ts';
+import { impatientClock } from './clocks.ts';
+import { contract, keysOf, type OpenedStore, textAt } from './contract.ts';
+
+interface S3Setting extends Partial<S3ServerOptions> {
+  readonly prefix?: string;
+  readonly kmsKey?: string;
+  /** The bucket that the store asks for, where it is not the server's. */
+  readonly asks?: string;
+}
+
+async function openS3(setting: S3Setting): Promise<OpenedStore & { readonly server: S3Server }> {
+  const server = await startS3Server({ bucket: 'landing', ...setting });
+  const client = s3Client({
+    region: 'eu-west-1',
+    endpoint: server.endpoint,
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  });
+  const store = s3Store({
+    bucket: setting.asks ?? 'landing',
+    prefix: setting.prefix ?? '',
+    kmsKey: setting.kmsKey,
+    client,
+    clock: impatientClock,
+    random: seededRandom(1),
+    randomId: randomUUID,
+  });
+  const close = async (): Promise<void> => {
+    client.destroy();
+    await server.close();
+  };
+  return { server, store, close };
+}
+
+contract('the S3 store', () => openS3({ listPage: 5 }));
+contract('the S3 store under a prefix', () => openS3({ prefix: 'team/tidemark', listPage: 5 }));
+contract(
+  'the S3 store whose server loses answers, collides, throttles and breaks off',
+  () => openS3({ faults: { seed: 11, lostAnswers: 0.08, collisions: 0.05, unavailable: 0.05, brokenBodies: 0.08 }, listPage: 5 }),
+  true,
+);
+
+describe('the S3 store', () => {
+  let opened: Awaited<ReturnType<typeof openS3>> | undefined;
+  const use = async (setting: S3Setting): Promise<ObjectStore> => (opened = await openS3(setting)).store;
+  afterEach(() => opened?.close());
+
+  it('passes the probe and leaves nothing behind', async () => {
+    const store = await use({});
+    await probeStore(store, randomUUID);
+    expect(await keysOf(store.list(''))).toEqual([]);
+  });
+
+  it('is refused at the start where the server overwrites in silence', async () => {
+    const store = await use({ ignoresConditions: true });
+    await expect(probeStore(store, randomUUID)).rejects.toMatchObject({
+      code: 'STORE_UNSAFE',
+      message: expect.stringContaining('s3://landing lets a second writer create an object that exists'),
+    });
+  });
+
+  it('knows its own write when every first answer is lost', async () => {
+    const store = await use({ faults: { seed: 3, lostAnswers: 0.5 } });
+    for (let i = 0; i < 10; i++) {
+      const created = await store.create(`a/${i}`, Buffer.from('one'));
+      expect(created.outcome).toBe('created');
+      const tag = created.outcome === 'created' ? created.tag : '';
+      expect(await store.replace(`a/${i}`, Buffer.from('two'), tag)).not.toBeNull();
+      expect(await textAt(store, `a/${i}`)).toBe('two');
+    }
+  });
+
+  it('R16: encrypts with the configured KMS key', async () => {
+    const store = await use({ kmsKey: 'alias/tidemark' });
+    await store.create('a', Buffer.from('personal'));
+    expect(opened?.server.puts[0]).toMatchObject({
+      'x-amz-server-side-encryption': 'aws:kms',
+      'x-amz-server-side-encryption-aws-kms-key-id': 'alias/tidemark',
+    });
+  });
+
+  it('says which bucket is missing, and does not take it for a missing object', async () => {
+    const store = await use({ asks: 'other' });
+    for (const call of [
+      () => store.get('a'),
+      () => store.create('a', Buffer.from('x')),
+      () => store.replace('a', Buffer.from('x'), '"t"'),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'STORE',
+        transient: false,
+        hint: expect.stringContaining('Create the bucket of s3://other'),
+      });
+    }
+  });
+
+  it('gives up on a server that only throttles, and says that it may pass', async () => {
+    const store = await use({ faults: { seed: 1, unavailable: 1 } });
+    const failure = { code: 'STORE', transient: true, message: expect.stringContaining('503 SlowDown') };
+    await expect(store.get('a')).rejects.toMatchObject(failure);
+    await expect(store.create('a', Buffer.from('x'))).rejects.toMatchObject(failure);
+    await expect(keysOf(store.list(''))).rejects.toMatchObject(failure);
+  });
+
+  it('names a store that is not there', async () => {
+    const store = await use({});
+    await opened?.server.close();
+    await expect(store.head('a')).rejects.toMatchObject({
+      code: 'STORE',
+      transient: true,
+      message: expect.stringContaining('s3://landing'),
+    });
+  });
+});
