@@ -136,7 +136,6 @@ const step: fc.Arbitrary<Step> = fc.record({
 class Run {
   head = newHead('payments');
   readonly begun = new Set<Window>();
-  private covered = 0;
 
   take(each: Step): void {
     const transition = this.transition(each);
@@ -158,11 +157,13 @@ class Run {
     return pending?.batches ? settle(pending.manifest) : null;
   }
 
+  /** Polls begin where planWindows begins them: at or before the end of what this head says is covered. */
   private begin(kind: WindowKind, length: number, overlap: number): Transition {
-    const start = Math.max(0, this.covered - overlap);
-    const window = { start, end: Math.max(start, kind === 'poll' ? this.covered : 0) + length, kind };
+    const polls = this.head.open.filter((window) => window.kind === 'poll');
+    const covered = Math.max(0, this.head.watermark ?? 0, ...polls.map((window) => window.end));
+    const start = Math.max(0, covered - overlap);
+    const window = { start, end: Math.max(start, kind === 'poll' ? covered : 0) + length, kind };
     this.begun.add(window);
-    if (kind === 'poll') this.covered = window.end;
     return beginWindow(window);
   }
 }
