@@ -23,6 +23,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface FaultProfile {
   /** Share of the requests that meet each fault, as long as their identity still may. */
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Kinds that do not wait for a draw: the first requests that can carry them meet them, once each. */
+  readonly certain?: readonly FaultKind[];
   /** One identity meets at most so many faults, one after the other; then it is answered as it should. */
   readonly mostPerIdentity: number;
   /** Stalls cost their client real time: at most so many in a server's life. */

@@ -86,7 +86,8 @@ export class PartnerService {
     this.#asked.delete(identity);
     this.#asked.set(identity, before + 1);
     forgetOldest(this.#asked, MOST_IDENTITIES);
-    const fault = faultFor(seed, faults, identity, before);
+    const owed = before < faults.mostPerIdentity ? faults.certain?.find((kind) => !this.stats.faults[kind]) : undefined;
+    const fault = owed ? { kind: owed, draw: mixText(mix(seed, before), identity) } : faultFor(seed, faults, identity, before);
     if (fault?.kind !== 'stall') return fault;
     this.#stalls += 1;
     return this.#stalls <= faults.mostStalls ? fault : null;
@@ -149,7 +150,8 @@ export class PartnerService {
 
   /** A page can be sent again in the place of the next one, so the last few are kept where the profile knows that fault. */
   #remember(source: RecordSource, content: PageContent, body: Buffer): void {
-    if (!content.more || !this.#options.faults.rates['duplicate-bytes']) return;
+    const { rates, certain } = this.#options.faults;
+    if (!content.more || !(rates['duplicate-bytes'] || certain?.includes('duplicate-bytes'))) return;
     this.#bodies.set(writeCursor(this.#fingerprints[source.stream], content.next), { body, records: content.entries.length });
     forgetOldest(this.#bodies, MOST_BODIES);
   }

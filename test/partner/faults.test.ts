@@ -214,6 +214,21 @@ describe('R9, R21: over HTTP the partner really', () => {
     });
   });
 
+  it('makes the kinds that are to be certain whatever the draws are, once each, where a request can carry them', async () => {
+    const certain = ['duplicate-bytes', 'truncated', 'short', 'duplicate-records', 'late-gateway-timeout'] as const;
+    await withPartner(always('html', { rates: {}, certain }), async (partner) => {
+      let path = FIRST;
+      for (let pages = 0; pages < 8; ) {
+        const reply = await get(partner, path);
+        const cursor = /"next_cursor":"([^"]+)"/.exec(reply.body.toString())?.[1];
+        if (cursor === undefined) continue;
+        path = `${FIRST}&cursor=${cursor}`;
+        pages += 1;
+      }
+      expect(partner.stats().faults).toEqual(Object.fromEntries(certain.map((kind) => [kind, 1])));
+    });
+  });
+
   it('strikes lookups too, and lets bounded retries through', async () => {
     await withPartner(always('gateway-timeout', { mostPerIdentity: 3 }), async (partner) => {
       const path = `/events/${[...partner.truth('payments')][0]?.key[1]}`;

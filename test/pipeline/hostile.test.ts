@@ -6,8 +6,14 @@ import { HOUR } from '../../src/time.ts';
 import { type Ended, said, tidemark } from '../support/tidemark.ts';
 import { HOSTILE, NOW, openWorld, type TestWorld } from '../system/world.ts';
 
-/** Faults twice as often, so that a small world meets every kind. */
-const FAULTS = { ...HOSTILE, rates: Object.fromEntries(Object.entries(HOSTILE.rates).map(([kind, rate]) => [kind, rate * 2])) };
+/** Which faults a run draws depends on the moments of its requests: what the claims below need does not wait for a draw. */
+const NEEDED = ['late-gateway-timeout', 'duplicate-bytes', 'duplicate-records', 'short', 'truncated', 'reset-in-body'] as const;
+/** The others, twice as often as in the demo, come as they are drawn. */
+const FAULTS = {
+  ...HOSTILE,
+  certain: NEEDED,
+  rates: Object.fromEntries(Object.entries(HOSTILE.rates).map(([kind, rate]) => [kind, rate * 2])),
+};
 const PAGE_SIZE = 150;
 
 let world: TestWorld;
@@ -29,9 +35,7 @@ const query = (sql: string): Promise<readonly Record<string, unknown>[]> => worl
 describe('two streams of a hostile partner, in three runs', () => {
   test('R9, R11, R22: timeouts, lost work, repeated and partial pages leave the table exact', async () => {
     const met = world.partner.stats().faults;
-    for (const kind of ['late-gateway-timeout', 'duplicate-bytes', 'duplicate-records', 'short', 'truncated', 'reset-in-body'] as const) {
-      expect(met[kind], `the partner made ${kind}`).toBeGreaterThan(0);
-    }
+    for (const kind of NEEDED) expect(met[kind] ?? 0, `the partner made ${kind}`).toBeGreaterThan(0);
     for (const proof of Object.values(await world.prove())) {
       expect(proof).toMatchObject({ missing: 0, duplicated: 0, stale: 0, altered: 0, foreign: 0 });
       expect(proof.keys).toBeGreaterThan(300);
