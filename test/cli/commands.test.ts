@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOUR } from '../../src/time.ts';
 import { type Ended, said, start, tidemark } from '../support/tidemark.ts';
+import { dyingAt } from '../system/dying.ts';
 import { NOW, openWorld, type TestWorld } from '../system/world.ts';
 
 const COMMANDS = [
@@ -219,10 +220,7 @@ test('the stages one by one do what run does at once', async () => {
 test('R20: a run that is told to stop in the middle says so, keeps what landed, and the next one goes on', async () => {
   const other = await openWorld({ seed: 72, pageSize: 50, partner: { faults: 'none', payments: { recordsPerSecond: 0.005 } } });
   try {
-    const running = other.start(NOW, ['run', '--once', ...ONE], {
-      watch: (line) => (line.msg === 'page landed' && line['pages'] === 2 ? running.kill('SIGTERM') : undefined),
-    });
-    const stopped = await running.ended;
+    const stopped = await other.run(NOW, ['run', '--once', ...ONE], dyingAt('after 2 receipt\\.json', 'SIGTERM'));
     expect(stopped.code, said(stopped)).toBe(1);
     expect(stopped.stdout).toMatch(/payments: ended by SIGTERM \(run\)\n {2}What has landed is kept; run again to go on\./);
     const asked = other.partner.stats().requests.payments.list;

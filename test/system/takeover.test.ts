@@ -6,6 +6,7 @@ import { silentLog } from '../../src/log.ts';
 import { thisProcess } from '../../src/manifest/holder.ts';
 import { acquireLease, LEASE } from '../../src/manifest/lease.ts';
 import { type Running, said } from '../support/tidemark.ts';
+import { dyingAt } from './dying.ts';
 import { beforeLastRun, expectExact, imageIn, LAST_RUN, runUndisturbed, type Undisturbed } from './undisturbed.ts';
 import { NOW, type TestWorld } from './world.ts';
 
@@ -42,16 +43,14 @@ const holdOn = (signal: AbortSignal): Promise<void> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
 /** Stops a run in the middle of a window, as a machine that freezes does. */
-function startAndFreeze(world: TestWorld, stream: string): { run: Running; frozen: Promise<void> } {
-  const { promise: frozen, resolve } = Promise.withResolvers<void>();
-  const run: Running = world.start(NOW, [...LAST_RUN, '--stream', stream], {
-    watch: (line) => {
-      if (line.msg !== 'page landed' || line['pages'] !== 2) return;
-      run.kill('SIGSTOP');
-      resolve();
-    },
-  });
-  return { run, frozen };
+function startAndFreeze(world: TestWorld, stream: string): { run: Running; frozen: Promise<unknown> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const freezing = dyingAt('after 1 page-00000[2-9]\\.json\\.zst', 'SIGSTOP');
+  const note = (text: string): void => (text === 'SIGSTOP now' ? resolve() : undefined);
+  const run = world.start(NOW, [...LAST_RUN, '--stream', stream], { ...freezing, note });
+  const missed = run.ended.then((ended) => Promise.reject(new Error(`it ended without having been frozen\n${said(ended)}`)));
+  missed.catch(() => undefined);
+  return { run, frozen: Promise.race([promise, missed]) };
 }
 
 describe('R12, R20: two processes on one stream', () => {
