@@ -69,7 +69,7 @@ export function streamOf(list: string, overrides: Partial<Source> = {}): Stream 
       pageSize: 10,
       requestsPerMinute: 60_000,
       attempts: 3,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       ...overrides,
     },
     environment: { constant: 'prod' },

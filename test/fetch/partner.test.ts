@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { createRequestBudget } from '../../src/fetch/budget.ts';
 import { createHttpClient } from '../../src/fetch/client.ts';
 import { type FetchedWindow, fetchWindow } from '../../src/fetch/window.ts';
@@ -14,8 +14,14 @@ import { DAY, HOUR } from '../../src/time.ts';
 import { dyingStore, instant, streamOf, virtualClock } from './fixture.ts';
 
 const FROM = instant('2026-11-01T00:00:00Z');
-const http = createHttpClient(systemClock);
 let partner: Partner | undefined;
+const stalls = (): number => partner?.stats().faults.stall ?? 0;
+/** The deadline of a request passes once the partner lets it stall, and not because a machine is busy. */
+const untilItStalls: Clock['sleep'] = async (_, signal) => {
+  const before = stalls();
+  while (stalls() === before) await systemClock.sleep(5, signal);
+};
+const http = createHttpClient({ ...systemClock, sleep: untilItStalls });
 afterEach(async () => partner?.close());
 
 async function fetchDay(faults: FaultProfileName, store: ObjectStore, view: ObjectStore = store): Promise<FetchedWindow> {
@@ -28,7 +34,7 @@ async function fetchDay(faults: FaultProfileName, store: ObjectStore, view: Obje
     requestsPerMinute: 1_000_000,
   });
   const token = { reference: 'env:PARTNER_KEY', reveal: () => 'partner-key' };
-  const stream = streamOf(`${partner.url}/events`, { auth: { kind: 'bearer', token }, pageSize: 500, attempts: 6, timeoutMs: 250 });
+  const stream = streamOf(`${partner.url}/events`, { auth: { kind: 'bearer', token }, pageSize: 500, attempts: 6 });
   const clock = virtualClock(FROM + DAY + 3 * DAY);
   const randomId = (): string => `${Math.random()}`;
   const lease = await acquireLease({
