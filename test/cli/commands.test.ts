@@ -181,7 +181,7 @@ describe('wrong usage ends with 2, changes nothing, and says what would be right
 });
 
 describe('what is asked for and is not there ends with 1, and says where to look:', () => {
-  test.concurrent.for([
+  test.for([
     [['why', 'evt_none', ...ONE], /evt_none/],
     [['dead-letter', 'show', 'none', ...ONE], /there is no dead letter none of stream payments\n.*dead-letter list/],
     [['dead-letter', 'retry', 'none', ...ONE], /there is no dead letter none/],
