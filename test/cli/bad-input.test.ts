@@ -220,7 +220,7 @@ describe.skipIf(whyNot !== null)('a full disk', () => {
   };
 
   test.for([
-    ['under the store', 'store', ['160k', '200m'], /cannot write .* in file:.*store: the disk is full.*\n.*Free space under/],
+    ['under the store', 'store', ['120k', '200m'], /cannot write .* in file:.*store: the disk is full.*\n.*Free space under/],
     ['under the warehouse', 'disk', ['500k', '200m'], /the disk is full.*warehouse\.duckdb.*\n.*Make room and run the same again/],
     [
       'under the scratch folder',
