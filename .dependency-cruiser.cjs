@@ -19,7 +19,7 @@ module.exports = {
     {
       name: 'foundations-know-no-stage',
       severity: 'error',
-      from: { path: '^src/(store|manifest|json|schema)/' },
+      from: { path: '^src/(store|manifest|json|schema|page)/' },
       to: { path: `^src/(${[...stages, 'cli', 'demo', 'pipeline', 'config'].join('|')})[./]` },
     },
     { name: 'nothing-imports-tests', severity: 'error', from: { path: '^src' }, to: { path: '^(test|bench)' } },

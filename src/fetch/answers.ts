@@ -5,7 +5,7 @@ import type { ChainState } from './chain-state.ts';
 import { lookalikeOf } from './chain-state.ts';
 import type { WindowJob } from './effects.ts';
 import type { Page } from './judge.ts';
-import { recordTime } from './judge.ts';
+import { timeReader } from './judge.ts';
 
 /** How two answers to the same question relate, record by record, by their bytes. */
 export type Relation = 'same' | 'superset' | 'subset' | 'other';
@@ -22,9 +22,10 @@ export function relate(first: Page, second: Page): Relation {
 /** @returns the least version time of the records that `previous` does not hold; null where there are none. */
 export function newFrom(stream: Stream, previous: Page, page: Page): Micros | null {
   const before = recordTexts(previous);
+  const timeAt = timeReader(stream, page);
   let least: Micros | null = null;
   for (let i = 0; i < page.measure.records; i++) {
-    const time = before.has(recordText(page, i)) ? null : recordTime(stream, page, i);
+    const time = before.has(recordText(page, i)) ? null : timeAt(i);
     if (time !== null && (least === null || time < least)) least = time;
   }
   return least;

@@ -2,9 +2,10 @@ import { hash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
 import { JsonError, LayoutError } from '../json/errors.ts';
 import { type BodyLayout, type BodyMeasure, measureBody } from '../json/measure.ts';
+import { fieldNames, streamFields } from '../page/fields.ts';
 import { parseRetryAfter } from '../retry.ts';
 import type { Stream } from '../stream.ts';
-import { parseInstant, type TimeForm } from '../time.ts';
+import { parseInstant } from '../time.ts';
 import type { HttpAnswer } from './client.ts';
 import { ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
 import { secretReference } from './request.ts';
@@ -70,10 +71,16 @@ function hintForStatus(stream: Stream, { status, headers }: HttpAnswer): string 
   return 'Check `source.list` and the names of its query parameters.';
 }
 
-/** Layout of a stream's bodies: the version time is captured first, then the id of `last-id`. */
-export function layoutOf({ source, version }: Stream): BodyLayout {
-  const capture = source.pagination.kind === 'last-id' ? [version[0].name, source.pagination.field] : [version[0].name];
-  return { records: source.records, envelope: envelopePaths(source.pagination), capture };
+/** Layout of a stream's bodies: the fields that the page's index names are captured first, then the id of `last-id`. */
+export function layoutOf(stream: Stream): BodyLayout {
+  const { records, pagination } = stream.source;
+  return { records, envelope: envelopePaths(pagination), capture: captureOf(stream) };
+}
+
+function captureOf(stream: Stream): readonly string[] {
+  const { pagination } = stream.source;
+  const names = fieldNames(streamFields(stream));
+  return pagination.kind === 'last-id' && !names.includes(pagination.field) ? [...names, pagination.field] : names;
 }
 
 function judgeBody(stream: Stream, asked: Asked, answer: HttpAnswer): Judgement {
@@ -104,7 +111,8 @@ function hintForBody({ source }: Stream, { headers, body }: HttpAnswer): string 
 export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswer, 'headers' | 'body'>): Page {
   const { body, headers } = answer;
   const measure = measureBody(body, layoutOf(stream));
-  const lastId = stream.source.pagination.kind === 'last-id' ? capturedText(body, measure, measure.records - 1, 1, 2) : null;
+  const { pagination } = stream.source;
+  const lastId = pagination.kind === 'last-id' ? capturedText(stream, { body, measure }, measure.records - 1, pagination.field) : null;
   const { next } = continuationOf(stream.source, {
     headers,
     body,
@@ -114,16 +122,16 @@ export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswe
     cursor: asked.cursor,
     size: asked.size,
   });
-  return { body, sha256: hash('sha256', body), measure, next, ...timesOf(stream, body, measure) };
+  return { body, sha256: hash('sha256', body), measure, next, ...timesOf(stream, { body, measure }) };
 }
 
 /** Least and greatest version time; texts that are no times are passed over (normalize quarantines their records). */
-function timesOf({ source, version }: Stream, body: Buffer, measure: BodyMeasure): { minTime: Micros | null; maxTime: Micros | null } {
-  const width = widthOf(source);
+function timesOf(stream: Stream, page: Measured): { minTime: Micros | null; maxTime: Micros | null } {
   let minTime: Micros | null = null;
   let maxTime: Micros | null = null;
-  for (let record = 0; record < measure.records; record++) {
-    const time = instantAt(body, measure, record * width, version[0].form);
+  const timeAt = timeReader(stream, page);
+  for (let record = 0; record < page.measure.records; record++) {
+    const time = timeAt(record);
     if (time === null) continue;
     if (minTime === null || time < minTime) minTime = time;
     if (maxTime === null || time > maxTime) maxTime = time;
@@ -131,27 +139,29 @@ function timesOf({ source, version }: Stream, body: Buffer, measure: BodyMeasure
   return { minTime, maxTime };
 }
 
-/** Captured fields a record, as `layoutOf` orders them. */
-const widthOf = ({ pagination }: Stream['source']): number => (pagination.kind === 'last-id' ? 2 : 1);
+type Measured = Pick<Page, 'body' | 'measure'>;
 
-/** Version time of one record; null where it has none that is a time. */
-export const recordTime = ({ source, version }: Stream, { body, measure }: Page, record: number): Micros | null =>
-  instantAt(body, measure, record * widthOf(source), version[0].form);
-
-function instantAt(body: Buffer, { captured }: BodyMeasure, field: number, form: TimeForm): Micros | null {
-  const text = scalarText(body, captured[2 * field] ?? 0, captured[2 * field + 1] ?? 0);
-  return text === null ? null : parseInstant(text, form);
+/** Reads the version time of a record by its position; null where it has none that is a time. */
+export function timeReader(stream: Stream, { body, measure }: Measured): (record: number) => Micros | null {
+  const capture = captureOf(stream);
+  const [{ name, form }] = stream.version;
+  const column = capture.indexOf(name);
+  return (record) => {
+    const text = scalarText(body, measure.captured, record * capture.length + column);
+    return text === null ? null : parseInstant(text, form);
+  };
 }
 
-function capturedText(body: Buffer, { captured }: BodyMeasure, record: number, column: number, width: number): string | null {
-  const field = record * width + column;
-  return record < 0 ? null : scalarText(body, captured[2 * field] ?? 0, captured[2 * field + 1] ?? 0);
+function capturedText(stream: Stream, { body, measure }: Measured, record: number, name: string): string | null {
+  const capture = captureOf(stream);
+  return record < 0 ? null : scalarText(body, measure.captured, record * capture.length + capture.indexOf(name));
 }
 
 const QUOTE = 0x22;
 
 /** Text or digits of a JSON value; null where it is absent, null, or no scalar. */
-function scalarText(body: Buffer, start: number, end: number): string | null {
+function scalarText(body: Buffer, captured: Uint32Array, field: number): string | null {
+  const [start = 0, end = 0] = [captured[2 * field], captured[2 * field + 1]];
   if (end <= start) return null;
   const first = body[start] ?? 0;
   if (first === QUOTE) {

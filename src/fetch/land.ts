@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
-import type { ManifestPage, PageVerdict, Receipt } from '../manifest/documents.ts';
+import type { IndexRef, ManifestPage, PageVerdict, Receipt } from '../manifest/documents.ts';
 import { writeReceipt } from '../manifest/receipts.ts';
+import { fieldNames, streamFields } from '../page/fields.ts';
+import { indexPage } from '../page/page-index.ts';
 import { shapeToJson } from '../schema/shape.ts';
 import { compress, readBody } from '../store/compress.ts';
-import { alternativeKey, generationPrefix, pageKey, receiptKey } from '../store/keys.ts';
+import { alternativeKey, generationPrefix, indexKey, pageKey, receiptKey } from '../store/keys.ts';
 import type { AnswerOrigin } from './ask.ts';
 import type { WindowJob } from './effects.ts';
 import type { Page } from './judge.ts';
@@ -28,13 +30,24 @@ export interface KnownAnswer {
 export const generationOf = (job: WindowJob): string =>
   generationPrefix({ stream: job.stream.name, environment: job.environment }, job.window, job.epoch);
 
-/** Lands one page: bytes first, then the receipt. Only then may the cursor move. */
+/** Lands one page: bytes first, then its index, then the receipt. Only then may the cursor move. */
 export async function landPage(job: WindowJob, landing: Landing, known: readonly KnownAnswer[]): Promise<ManifestPage> {
   const stored = await compress(landing.page.body);
   const same = known.find((answer) => answer.sha256 === landing.page.sha256);
   const key = same?.key ?? (await landBytes(job, landing, stored));
-  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, key, stored.length));
-  return manifestPage(landing, key);
+  const index = await landIndex(job, landing.page, key);
+  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, key, stored.length, index));
+  return manifestPage(landing, key, index);
+}
+
+/** @returns null where the page's records must be looked at one by one. */
+async function landIndex({ effects, stream }: WindowJob, page: Page, key: string): Promise<IndexRef | null> {
+  const fields = streamFields(stream);
+  const index = indexPage(page, fields);
+  if (!index) return null;
+  const sha256 = hash('sha256', index);
+  await effects.store.create(indexKey(key, sha256), await compress(index));
+  return { sha256, fields: fieldNames(fields) };
 }
 
 /** The first bytes in a slot own it; others land beside them. A slot that holds these very bytes was ours: an answer of the store was lost. */
@@ -52,10 +65,10 @@ async function landBytes(job: WindowJob, { slot, page }: Landing, stored: Buffer
 /** Notes that a slot's answer repeats the page at `earlier`: no bytes, a receipt only. */
 export async function landDuplicate(job: WindowJob, landing: Omit<Landing, 'verdict'>, earlier: string): Promise<void> {
   const key = receiptKey(pageKey(generationOf(job), landing.slot));
-  await writeReceipt(job.effects.store, key, receiptFor(job, { ...landing, verdict: 'duplicate' }, earlier, 0));
+  await writeReceipt(job.effects.store, key, receiptFor(job, { ...landing, verdict: 'duplicate' }, earlier, 0, null));
 }
 
-function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: number): Receipt {
+function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: number, index: IndexRef | null): Receipt {
   const { slot, page, origin, cursorIn, size, verdict } = landing;
   return {
     format: 1,
@@ -78,12 +91,13 @@ function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: 
     minTime: page.minTime,
     maxTime: page.maxTime,
     shape: shapeToJson(page.measure.shape),
+    index,
     ...origin,
     landedAt: job.effects.clock.now(),
   };
 }
 
-function manifestPage({ slot, page }: Pick<Landing, 'slot' | 'page'>, key: string): ManifestPage {
+function manifestPage({ slot, page }: Pick<Landing, 'slot' | 'page'>, key: string, index: IndexRef | null): ManifestPage {
   return {
     slot,
     key,
@@ -92,6 +106,7 @@ function manifestPage({ slot, page }: Pick<Landing, 'slot' | 'page'>, key: strin
     records: page.measure.records,
     span: page.measure.span,
     shape: shapeToJson(page.measure.shape),
+    index,
     minTime: page.minTime,
     maxTime: page.maxTime,
   };
@@ -112,12 +127,13 @@ export interface Orphan {
 export async function writeRecoveredReceipt(job: WindowJob, orphan: Orphan, size: number): Promise<Receipt> {
   const now: Micros = job.effects.clock.now();
   const origin: AnswerOrigin = { url: orphan.url, status: 200, requestId: null, attempts: 0, requestedAt: now };
-  const receipt = receiptFor(job, { ...orphan, origin, size, verdict: 'recovered' }, orphan.key, orphan.storedBytes);
+  const index = await landIndex(job, orphan.page, orphan.key);
+  const receipt = receiptFor(job, { ...orphan, origin, size, verdict: 'recovered' }, orphan.key, orphan.storedBytes, index);
   return writeReceipt(job.effects.store, receiptKey(orphan.key), receipt);
 }
 
 /** The manifest's entry for a page, from its receipt. */
 export function pageOfReceipt(receipt: Receipt): ManifestPage {
-  const { slot, page, sha256, bytes, records, span, shape, minTime, maxTime } = receipt;
-  return { slot, key: page, sha256, bytes, records, span, shape, minTime, maxTime };
+  const { slot, page, sha256, bytes, records, span, shape, index = null, minTime, maxTime } = receipt;
+  return { slot, key: page, sha256, bytes, records, span, shape, index, minTime, maxTime };
 }

@@ -22,9 +22,14 @@ export async function resumeChain(job: WindowJob, afterEpoch: number, intern: In
   const slots = await slotsOf(job, afterEpoch);
   for (const answer of [...slots.values()].flat()) await noteKnown(job, state, answer, intern);
   const last = await adopt(job, state, slots);
-  if (last?.receipt.verdict === 'short' && last.receipt.more) askAgain(state, last.position);
+  if (last && mayBeShort(last.receipt)) askAgain(state, last.position);
   state.gaps.push(...(await openGaps(job.effects.store, job.stream.name, job.window)));
   return state;
+}
+
+/** Whoever landed a page that was found without a receipt may not have come to ask again for what it lacks. */
+function mayBeShort({ verdict, records, pageSize, more }: Receipt): boolean {
+  return more && (verdict === 'short' || (verdict === 'recovered' && records < pageSize));
 }
 
 async function slotsOf(job: WindowJob, afterEpoch: number): Promise<Map<number, LandedAnswer[]>> {

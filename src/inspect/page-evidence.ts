@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { messageOf } from '../errors.ts';
-import { cutRecords } from '../json/cut.ts';
+import { measureRecords } from '../json/measure.ts';
 import type { Receipt } from '../manifest/documents.ts';
 import { readReceipt } from '../manifest/receipts.ts';
 import { measureForeign } from '../normalize/body.ts';
-import { contentHash } from '../normalize/lines.ts';
+import { contentHash } from '../page/record.ts';
 import { readBody } from '../store/compress.ts';
 import { receiptKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -78,7 +78,7 @@ async function examine({ store, key, name }: Place, stream: Stream): Promise<Pag
 }
 
 const spansOf = (body: Buffer, receipt: Receipt | null, name: string, stream: Stream): Uint32Array =>
-  receipt ? cutRecords(body, receipt.span).spans : measureForeign(body, name, stream.source.records).spans;
+  receipt ? measureRecords(body, receipt.span, []).spans : measureForeign(body, name, stream.source.records, []).spans;
 
 /** The bytes of one record of the page, and whether they are the ones with that content hash. */
 export function recordEvidence(evidence: PageEvidence, position: number, expected: string): RecordEvidence {

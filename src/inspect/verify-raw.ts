@@ -3,13 +3,14 @@ import type { Micros } from '../clock.ts';
 import { mapConcurrent } from '../concurrency.ts';
 import { isTidemarkError, messageOf } from '../errors.ts';
 import { rawScope } from '../fetch/window.ts';
-import { cutRecords } from '../json/cut.ts';
-import type { ManifestPage, Window } from '../manifest/documents.ts';
+import { measureRecords } from '../json/measure.ts';
+import type { IndexRef, ManifestPage, Window } from '../manifest/documents.ts';
 import { landedManifests, type TimeRange } from '../manifest/landed.ts';
 import { readManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
+import { indexText } from '../page/page-index.ts';
 import { readBody } from '../store/compress.ts';
-import { parseRawKey, rawPrefix, receiptKey } from '../store/keys.ts';
+import { indexKey, parseRawKey, rawPrefix, receiptKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Stream } from '../stream.ts';
 import { DAY } from '../time.ts';
@@ -83,26 +84,37 @@ async function readable(store: ObjectStore, key: string, findings: Findings) {
 /** @returns its decoded bytes' number. */
 async function verifyPage(store: ObjectStore, page: ManifestPage, findings: Findings): Promise<number> {
   await verifyReceipt(store, page, findings);
-  const body = await bodyOf(store, page.key, findings);
+  if (!(await store.head(page.key))) {
+    findings.add('page missing', page.key);
+    return 0;
+  }
+  const body = await bodyOf(store, page.key, (message) => findings.add('page altered', message));
   if (!body) return 0;
   const sha256 = hash('sha256', body);
   if (sha256 !== page.sha256) findings.add('page altered', `${page.key}: its SHA-256 is ${sha256}, the manifest says ${page.sha256}`);
   else {
-    const { records } = cutRecords(body, page.span);
-    if (records !== page.records)
-      findings.add('records differ', `${page.key}: holds ${records} records, the manifest says ${page.records}`);
+    const measure = measureRecords(body, page.span, page.index?.fields ?? []);
+    if (measure.records !== page.records)
+      findings.add('records differ', `${page.key}: holds ${measure.records} records, the manifest says ${page.records}`);
+    else if (page.index) await verifyIndex(store, page.key, page.index, indexText({ body, measure }, page.index.fields), findings);
   }
   return body.length;
 }
 
-async function bodyOf(store: ObjectStore, key: string, findings: Findings): Promise<Buffer | null> {
+/** An index that is gone is no finding: it is made again where it is needed. */
+async function verifyIndex(store: ObjectStore, page: string, { sha256 }: IndexRef, expected: Buffer, findings: Findings): Promise<void> {
+  const key = indexKey(page, sha256);
+  const index = await bodyOf(store, key, (message) => findings.add('index differs', message));
+  if (hash('sha256', expected) !== sha256) findings.add('index differs', `${key}: the page's records say otherwise`);
+  else if (index && !index.equals(expected)) findings.add('index differs', `${key}: its bytes are not those that its receipt names`);
+}
+
+async function bodyOf(store: ObjectStore, key: string, damaged: (message: string) => void): Promise<Buffer | null> {
   try {
-    const body = await readBody(store, key);
-    if (!body) findings.add('page missing', key);
-    return body;
+    return await readBody(store, key);
   } catch (error) {
     if (!isTidemarkError(error, 'CORRUPT')) throw error;
-    findings.add('page altered', error.message);
+    damaged(error.message);
     return null;
   }
 }

@@ -61,6 +61,7 @@ export const FINDING_MEANINGS = {
   'page altered': 'a page is not the bytes that its manifest and receipt name',
   'receipt differs': 'a page’s receipt is missing, unreadable, or says something else than the manifest',
   'records differ': 'a page holds another number of records than was counted at landing',
+  'index differs': 'a page’s index says something else than the page: remove it, it is made again where it is needed',
   'not normalized': 'a page of a committed window is in no batch',
   'not loaded': 'a page of a settled window is in no batch that the warehouse holds',
   'batch missing': 'the ledger names a batch that is not in the store',

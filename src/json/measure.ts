@@ -3,7 +3,7 @@ import type { Shape } from '../schema/shape.ts';
 import { EnvelopeReader } from './envelope.ts';
 import { JsonError, LayoutError } from './errors.ts';
 import { RecordReader } from './records.ts';
-import { Scanner } from './scanner.ts';
+import { OPEN_ARRAY, Scanner } from './scanner.ts';
 
 /** What to look for in a body. Paths are member names from the root. */
 export interface BodyLayout {
@@ -48,6 +48,18 @@ export function measureBody(body: Buffer, layout: BodyLayout): BodyMeasure {
   const records = new RecordReader(scanner, layout.capture);
   if (layout.records === 'lines') return measureLines(scanner, records);
   return measureDocument(scanner, records, layout.records, layout.envelope);
+}
+
+/**
+ * Reads the records of a body again that was measured before.
+ * @param span as it was found then. @param capture top-level fields whose bytes the caller wants.
+ */
+export function measureRecords(body: Buffer, span: ByteSpan, capture: readonly string[]): Omit<BodyMeasure, 'envelope'> {
+  const scanner = new Scanner(body, span.start, span.end);
+  const records = new RecordReader(scanner, capture);
+  if (scanner.peek() === OPEN_ARRAY) records.array();
+  else while (scanner.peek() !== -1) records.record();
+  return { ...records.result(), span };
 }
 
 function measureLines(scanner: Scanner, records: RecordReader): BodyMeasure {

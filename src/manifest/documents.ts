@@ -39,6 +39,7 @@ export interface Receipt {
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
   readonly shape: ShapeJson;
+  readonly index?: IndexRef | null;
   /** The partner's own id of the request, where it names one. */
   readonly requestId: string | null;
   /** Without secrets. */
@@ -76,8 +77,20 @@ export interface ManifestPage {
   readonly records: number;
   readonly span: ByteSpan;
   readonly shape: ShapeJson;
+  readonly index?: IndexRef | null;
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
+}
+
+/**
+ * The index of a page (page/page-index.ts), beside it under `keys.indexKey`. Absent or null where there is none: its records must be looked at
+ * one by one. It says nothing that the page does not, so it may be removed at any time.
+ */
+export interface IndexRef {
+  /** Of its decoded bytes. */
+  readonly sha256: string;
+  /** Names of the record fields that it gives. */
+  readonly fields: readonly string[];
 }
 
 export interface FetchTotals {

@@ -5,7 +5,7 @@ import { getJson } from '../store/json.ts';
 import { batchKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { BatchInput, LoadedBatch } from './batch.ts';
-import type { CutPages } from './cut-pages.ts';
+import type { IndexedPages } from './index-pages.ts';
 
 /** Loaded batches that may already hold what a new one would bring. */
 export interface Basis {
@@ -19,8 +19,14 @@ export interface Basis {
  * Brings the sightings of loaded batches whose times meet this batch's. Leaving one out costs a row that the MERGE then finds unchanged;
  * taking one in that is not loaded would lose a row, so only the ledger says which.
  */
-export async function loadBasis(folder: string, input: BatchInput, store: ObjectStore, definition: string, cut: CutPages): Promise<Basis> {
-  const near = input.loaded.filter((loaded) => overlaps(loaded, cut.first, cut.last));
+export async function loadBasis(
+  folder: string,
+  input: BatchInput,
+  store: ObjectStore,
+  definition: string,
+  indexed: IndexedPages,
+): Promise<Basis> {
+  const near = input.loaded.filter((loaded) => overlaps(loaded, indexed.first, indexed.last));
   const documents = await mapConcurrent(
     near,
     16,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../errors.ts';
 import { LayoutError } from '../json/errors.ts';
@@ -20,9 +20,18 @@ export function readBody(path: string, key: string, expected = 0): Buffer {
 
 /** @throws CORRUPT where the bytes are not those that the receipt names. */
 export function verifyBody(body: Buffer, key: string, sha256: string | null): string {
-  const found = createHash('sha256').update(body).digest('hex');
+  const found = hash('sha256', body);
   if (sha256 !== null && found !== sha256) throw corrupt(key, `its SHA-256 is ${found}, the receipt says ${sha256}`);
   return found;
+}
+
+/** Of an index whose bytes are not those that the receipt names. */
+export function damagedIndex(key: string, found: string, expected: string): TidemarkError {
+  return new TidemarkError({
+    code: 'CORRUPT',
+    message: `The index ${key} is not what was landed: its SHA-256 is ${found}, the receipt says ${expected}`,
+    hint: 'Nothing was loaded from it, and the page itself is untouched. Remove the index: it says nothing that the page does not, and is made again.',
+  });
 }
 
 function corrupt(key: string, what: string, cause?: unknown): TidemarkError {
@@ -38,12 +47,12 @@ function corrupt(key: string, what: string, cause?: unknown): TidemarkError {
  * Measures a body that nobody measured before: the configured shape, a bare array, `{"data": […]}`, or NDJSON, in that order.
  * @throws SOURCE_SHAPE where it is none of them.
  */
-export function measureForeign(body: Buffer, key: string, records: readonly string[]): BodyMeasure {
+export function measureForeign(body: Buffer, key: string, records: readonly string[], capture: readonly string[]): BodyMeasure {
   const tried = [records, [], ['data'], 'lines'] as const;
   let reason: unknown = null;
   for (const layout of tried) {
     try {
-      return measureBody(body, { records: layout, envelope: [], capture: [] });
+      return measureBody(body, { records: layout, envelope: [], capture });
     } catch (error) {
       if (layout === tried[0] || !(error instanceof LayoutError)) reason ??= error;
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { keyFields, type ReadFields, readFields } from '../page/fields.ts';
 import type { Stream } from '../stream.ts';
-import type { ReadFields } from './tasks.ts';
 
 /** What normalizing needs to know of a stream. */
 export interface Definition {
@@ -26,18 +26,12 @@ export function fixedFields(definition: Pick<Definition, 'key' | 'version'>): re
   return [...keyFields(definition), ...definition.version.map((column) => column.name)];
 }
 
-export function keyFields({ key }: Pick<Definition, 'key'>): readonly string[] {
-  return key.filter((column) => column.constant === null).map((column) => column.name);
-}
-
 /** What the narrow pass reads of a record. */
-export function readFields(definition: Definition): ReadFields {
-  return {
-    keys: keyFields(definition),
-    versions: definition.version.map((column) => column.name),
-    ruled: [...new Set(definition.rules.map((rule) => rule.field))],
-  };
-}
+export const fieldsOf = (definition: Definition): ReadFields =>
+  readFields(
+    definition,
+    definition.rules.map((rule) => rule.field),
+  );
 
 /** Columns of the curated table that are there whatever the records hold. */
 export function fixedColumns({ key, version }: Pick<Definition, 'key' | 'version'>): readonly string[] {

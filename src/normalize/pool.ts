@@ -1,13 +1,26 @@
 import { Piscina } from 'piscina';
 import { TidemarkError } from '../errors.ts';
-import type { CutResult, CutTask, Done, StatementResult, StatementTask, Task, WorkerSettings, WriteResult, WriteTask } from './tasks.ts';
+import type {
+  Done,
+  IndexResult,
+  IndexTask,
+  LinesResult,
+  LinesTask,
+  RefuseResult,
+  RefuseTask,
+  StatementResult,
+  StatementTask,
+  Task,
+  WorkerSettings,
+} from './tasks.ts';
 
 /** The normalizer's threads. No task is ever aborted: ending a thread in which DuckDB runs would end the process. */
 export interface Pool {
   readonly threads: number;
-  run(task: CutTask): Promise<CutResult>;
+  run(task: IndexTask): Promise<IndexResult>;
+  run(task: RefuseTask): Promise<RefuseResult>;
+  run(task: LinesTask): Promise<LinesResult>;
   run(task: StatementTask): Promise<StatementResult>;
-  run(task: WriteTask): Promise<WriteResult>;
   /** Waits for running tasks, then ends the threads. */
   close(): Promise<void>;
 }

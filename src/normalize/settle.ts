@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
-import type { BatchInput } from './batch.ts';
-import { type CutPages, shareGroups } from './cut-pages.ts';
-import { fileHash } from './files.ts';
+import type { Definition } from './definition.ts';
+import { type LocalFile, localFile, shareOut } from './files.ts';
+import type { IndexedPages } from './index-pages.ts';
 import type { Pool } from './pool.ts';
 import {
   countConflicts,
@@ -11,7 +10,7 @@ import {
   countLosers,
   countRows,
   dropSettled,
-  saveLeftOut,
+  listLeftOut,
   saveSightings,
   settleKnown,
   settleLosers,
@@ -20,54 +19,57 @@ import {
 
 /** Which observation of each key goes on. */
 export interface Settled {
-  /** Local file with (p, i) of the observations that are not published. */
-  readonly leftOut: string;
+  /** Accepted observations that are not published, by page number. */
+  readonly leftOut: ReadonlyMap<number, LeftOut>;
   readonly rows: number;
   readonly distinct: number;
   readonly conflicts: number;
 }
 
+export interface LeftOut {
+  readonly count: number;
+  /** Joined by commas. */
+  readonly positions: string;
+}
+
 /** The pass over the whole batch: narrow rows only, so it is quick, and spills where it must. */
-export async function settle(folder: string, input: BatchInput, pool: Pool, cut: CutPages, basis: readonly string[]): Promise<Settled> {
-  const leftOut = join(folder, 'left-out.parquet');
-  if (cut.accepted === 0) return { leftOut, rows: 0, distinct: 0, conflicts: 0 };
-  const { definition } = input;
-  const narrow = cut.groups.map((group) => group.narrow);
+export async function settle(definition: Definition, pool: Pool, indexed: IndexedPages, basis: readonly string[]): Promise<Settled> {
+  if (indexed.accepted === 0) return { leftOut: new Map(), rows: 0, distinct: 0, conflicts: 0 };
+  const narrow = indexed.groups.map((group) => group.narrow);
   const said = await pool.run({
     kind: 'statements',
-    run: [
-      settleRivals(definition, narrow),
-      settleLosers(),
-      ...(basis.length > 0 ? [settleKnown(definition, narrow, basis)] : []),
-      saveLeftOut(leftOut),
-    ],
-    ask: { losers: countLosers(), leftOut: countLeftOut(), conflicts: countConflicts(definition) },
+    run: [settleRivals(definition, narrow), settleLosers(), ...(basis.length > 0 ? [settleKnown(definition, narrow, basis)] : [])],
+    ask: { losers: countLosers(), leftOut: countLeftOut(), conflicts: countConflicts(definition), listed: listLeftOut() },
     after: dropSettled(),
   });
   const count = (name: keyof typeof said): number => Number(said[name]?.['n'] ?? 0);
-  return { leftOut, rows: cut.accepted - count('leftOut'), distinct: cut.accepted - count('losers'), conflicts: count('conflicts') };
-}
-
-export interface SightingsFile {
-  readonly path: string;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly sha256: string;
+  const listed = said['listed']?.['pages'] as readonly (LeftOut & { readonly page: number })[];
+  return {
+    leftOut: new Map(listed.map((page) => [page.page, page])),
+    rows: indexed.accepted - count('leftOut'),
+    distinct: indexed.accepted - count('losers'),
+    conflicts: count('conflicts'),
+  };
 }
 
 /** Writes down every accepted observation, a file for each thread. Needs nothing of what `settle` finds, so both go on together. */
-export async function writeSightings(folder: string, input: BatchInput, pool: Pool, cut: CutPages): Promise<readonly SightingsFile[]> {
-  if (cut.accepted === 0) return [];
-  const shares = shareGroups(cut.groups, pool.threads, cut.accepted);
-  return mapConcurrent(shares, pool.threads, async (groups, index) => {
+export async function writeSightings(
+  folder: string,
+  definition: Definition,
+  pool: Pool,
+  { accepted, groups, names }: IndexedPages,
+): Promise<readonly LocalFile[]> {
+  if (accepted === 0) return [];
+  const shares = shareOut(groups, pool.threads, accepted);
+  return mapConcurrent(shares, pool.threads, async (share, index) => {
     const path = join(folder, `sightings-${index}.parquet`);
-    const narrow = groups.map((group) => group.narrow);
+    const narrow = share.map((group) => group.narrow);
     const { written } = await pool.run({
       kind: 'statements',
-      run: [saveSightings(input.definition, narrow, cut.names, path)],
+      run: [saveSightings(definition, narrow, names, path)],
       ask: { written: countRows(path) },
       after: [],
     });
-    return { path, rows: Number(written?.['n']), bytes: (await stat(path)).size, sha256: await fileHash(path) };
+    return localFile(path, Number(written?.['n']));
   });
 }

@@ -1,12 +1,13 @@
+import { keyFields } from '../page/fields.ts';
 import { duckdbType } from '../schema/duckdb-types.ts';
 import { LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal, literalList } from '../sql.ts';
 import { ISO_PATTERN, TIME_RANGE, type TimeForm } from '../time.ts';
-import { type Definition, keyFields, readFields } from './definition.ts';
-import { LONGEST_LINE } from './tasks.ts';
+import { type Definition, fieldsOf } from './definition.ts';
 
 /**
- * The statements of the normalizer. Narrow files have the columns p, i, h (page, position, content hash), k0… (key), t, v1… (version), and
+ * The statements of the normalizer. Lines are JSON: `{"p":page,"i":position,"h":"content hash","r":record}`, a record being whole or its read
+ * fields alone; other members are passed over. Narrow files have the columns p, i, h (page, position, content hash), k0… (key), t, v1… (version), and
  * verdict: why the record may not enter, NULL where it may.
  */
 
@@ -20,9 +21,15 @@ type Fields = readonly (readonly [name: string, type: string])[];
 
 const structType = (fields: Fields): string => `STRUCT(${fields.map(([name, of]) => `${identifier(name)} ${of}`).join(', ')})`;
 
-function readLines(files: readonly string[], record: Fields, exact: Fields = []): string {
+/** Files of lines, the longest of them of so many bytes. */
+export interface LineFiles {
+  readonly files: readonly string[];
+  readonly longest: number;
+}
+
+function readLines({ files, longest }: LineFiles, record: Fields, exact: Fields = []): string {
   const x = exact.length === 0 ? '' : `, x: ${literal(structType(exact))}`;
-  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = greatest(${SMALLEST_OBJECT_LIMIT}, ${LONGEST_LINE} + 1024)::UINTEGER,
+  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = ${Math.max(SMALLEST_OBJECT_LIMIT, longest + 1024)},
     columns = {p: 'INTEGER', i: 'INTEGER', h: 'VARCHAR'${x}, r: ${literal(structType(record))}})`;
 }
 
@@ -51,9 +58,9 @@ function acceptedMicrosSql(text: string, form: TimeForm): string {
 
 const integerSql = (text: string): string => `CASE WHEN regexp_full_match(${text}, '-?\\d{1,18}') THEN TRY_CAST(${text} AS BIGINT) END`;
 
-/** The narrow pass: key, version and verdict of every line, as a narrow file at `path`. */
-export function narrowPass(definition: Definition, lines: string, released: readonly string[], path: string): string {
-  const { keys: keyed, versions: versioned, ruled } = readFields(definition);
+/** The narrow pass: key, version and verdict of every line of an index, as a narrow file at `path`. */
+export function narrowPass(definition: Definition, index: LineFiles, released: readonly string[], path: string): string {
+  const { keys: keyed, versions: versioned, ruled } = fieldsOf(definition);
   const record = [...new Set([...keyed, ...versioned, ...ruled])].map((name) => [name, ruled.includes(name) ? 'JSON' : 'VARCHAR'] as const);
   // A field with a rule is read as JSON, so that the rule sees its type; ->> takes its text out again.
   const text = (name: string): string => (ruled.includes(name) ? `(r.${identifier(name)} ->> '$')` : `r.${identifier(name)}`);
@@ -68,7 +75,7 @@ export function narrowPass(definition: Definition, lines: string, released: read
   const judged = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
   const exact = ruled.map((name) => [name, 'VARCHAR'] as const);
   return `COPY (SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
-      FROM (SELECT p, i, h, ${[...keys, ...versions, ...judged].join(', ')} FROM ${readLines([lines], record, exact)}))
+      FROM (SELECT p, i, h, ${[...keys, ...versions, ...judged].join(', ')} FROM ${readLines(index, record, exact)}))
     TO ${literal(path)} (FORMAT parquet, COMPRESSION lz4, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 100)`;
 }
 
@@ -88,8 +95,10 @@ const accepted = (files: readonly string[]): string =>
 export const narrowTotals = (path: string): string =>
   `SELECT count(*) FILTER (verdict IS NULL) AS accepted, min(t) FILTER (verdict IS NULL) AS first, max(t) FILTER (verdict IS NULL) AS last FROM read_parquet(${literal(path)})`;
 
+/** One value: the records with a verdict, in their order. */
 export const narrowRefused = (definition: Definition, path: string): string =>
-  `SELECT p, i, h, verdict, [${keyNames(definition).join(', ')}] AS key FROM read_parquet(${literal(path)}) WHERE verdict IS NOT NULL ORDER BY p, i`;
+  `SELECT coalesce(list({'p': p, 'i': i, 'verdict': verdict, 'key': [${keyNames(definition).join(', ')}]} ORDER BY p, i), []) AS records
+    FROM read_parquet(${literal(path)}) WHERE verdict IS NOT NULL`;
 
 /**
  * Observations of keys that the batch has more than once, in the order of the law: place 1 is the key's winner, the greatest by (version,
@@ -131,7 +140,10 @@ export const countConflicts = (definition: Definition): string =>
 
 export const dropSettled = (): readonly string[] => ['DROP TABLE repeated', 'DROP TABLE rivals', 'DROP TABLE left_out'];
 
-export const saveLeftOut = (path: string): string => `COPY left_out TO ${literal(path)} (FORMAT parquet, COMPRESSION lz4)`;
+/** One value: of each page that something is left out of, the positions of that, joined by commas. */
+export const listLeftOut = (): string =>
+  `SELECT coalesce(list({'page': p, 'count': n, 'positions': positions}), []) AS pages
+    FROM (SELECT p, count(*) AS n, string_agg(i::VARCHAR, ',') AS positions FROM left_out GROUP BY p)`;
 
 /**
  * Sightings: every accepted observation of these narrow files, by key, so that a look-up touches few row groups. The last part of a key
@@ -159,10 +171,7 @@ const OVERFLOW_TYPE = 'MAP(VARCHAR, VARCHAR)';
 const pageKey = (path: string): string =>
   `(SELECT list(key ORDER BY p) FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', key: 'VARCHAR'}))[p + 1]`;
 
-/**
- * The rows of a batch: the lines that won, in the schema's types, with their lineage. Without a join: DuckDB cannot know how many lines a
- * file of JSON has, takes them for few, and would build its hash table of whole records.
- */
+/** The rows of a batch: the lines that won, in the schema's types, with their lineage. */
 export function savePart(definition: Definition, schema: RecordSchema, part: PartFiles): string {
   const fixed = [...new Set([...keyFields(definition), ...definition.version.map((column) => column.name)])];
   const record = [
@@ -186,16 +195,12 @@ export function savePart(definition: Definition, schema: RecordSchema, part: Par
     column(literal(part.batch), LINEAGE.batch),
   ];
   return `COPY (SELECT ${columns.join(', ')}
-      FROM ${readLines(part.lines, record)} WHERE (p, i) NOT IN (SELECT (p, i) FROM read_parquet(${literal(part.leftOut)}) WHERE p IN (${part.pageNumbers.join(', ')})))
+      FROM ${readLines(part.lines, record)})
     TO ${literal(part.path)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
 }
 
 export interface PartFiles {
-  readonly lines: readonly string[];
-  /** Of the pages that the lines are of. */
-  readonly pageNumbers: readonly number[];
-  /** (p, i) of the lines that are no rows. */
-  readonly leftOut: string;
+  readonly lines: LineFiles;
   readonly pages: string;
   readonly batch: string;
   readonly path: string;

@@ -1,66 +1,116 @@
 import type { ErrorDetails } from '../errors.ts';
 import type { ByteSpan } from '../json/measure.ts';
 import type { QuarantinedRecord } from '../manifest/documents.ts';
+import type { ReadFields } from '../page/fields.ts';
+import type { Refusal } from '../page/record.ts';
 import type { ShapeJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
 
 /** What goes between the coordinator and its workers: local files and statements, nothing that a thread could not be handed. */
 
-export interface PageTask {
+/** A page's body as a local file. */
+export interface PageBody {
   /** Number of the page in its batch. */
   readonly page: number;
   /** Store key or URL, for messages and lineage. */
   readonly key: string;
-  /** Local file with the stored bytes: plain, gzip or zstd. */
+  /** The stored bytes: plain, gzip or zstd. */
   readonly path: string;
   /** Of the decoded bytes; null for a body that nobody measured before. */
   readonly measured: { readonly sha256: string; readonly span: ByteSpan; readonly shape: ShapeJson } | null;
 }
 
-/** Top-level fields of the records that the narrow pass reads. */
-export interface ReadFields {
-  readonly keys: readonly string[];
-  readonly versions: readonly string[];
-  readonly ruled: readonly string[];
+/** The index of a page, as it landed. */
+export interface PageIndex {
+  readonly page: number;
+  readonly key: string;
+  readonly path: string;
+  /** Of its decoded bytes. */
+  readonly sha256: string;
 }
 
-export interface CutTask {
-  readonly kind: 'cut';
-  readonly pages: readonly PageTask[];
+/** First pass over some pages: an index line for each record. */
+export interface IndexTask {
+  readonly kind: 'index';
+  readonly pages: readonly (PageBody | PageIndex)[];
+  /** Path of the record array in a body. */
   readonly records: readonly string[];
   readonly fields: ReadFields;
-  readonly stream: string;
-  /** Names of the rules, by their number in the verdict. */
-  readonly rules: readonly { readonly name: string; readonly field: string }[];
-  readonly linesPath: string;
-  readonly refusedPath: string;
-  /** The narrow pass, with `LONGEST_LINE` where the longest line's bytes belong. */
-  readonly narrowPass: string;
-  readonly narrowTotals: string;
-  readonly narrowRefused: string;
-  readonly now: number;
+  readonly indexPath: string;
 }
 
-export interface CutResult {
-  readonly pages: readonly CutPage[];
+export interface IndexResult {
+  /** Those of which a body was given. */
+  readonly pages: readonly MeasuredPage[];
+  /** Records that are no line of the index. */
+  readonly refused: readonly RefusedRecord[];
   readonly longest: number;
-  readonly accepted: number;
-  readonly refused: number;
-  /** Version times of accepted records, Micros. */
-  readonly first: number | null;
-  readonly last: number | null;
 }
 
-export interface CutPage {
+export interface MeasuredPage {
   readonly page: number;
   readonly sha256: string;
   readonly records: number;
-  /** Of the accepted records alone. */
+  readonly shape: ShapeJson;
+  /** Whether its records must be looked at one by one. */
+  readonly careful: boolean;
+}
+
+/** A record that may not enter, and why: what was found of it, or a verdict of the narrow pass (`key`, `version`, a rule's number). */
+export interface RefusedRecord {
+  readonly page: number;
+  readonly position: number;
+  readonly key: readonly (string | null)[];
+  readonly said: Refusal | { readonly verdict: string };
+}
+
+/** Writes the refused records of one page down, with their bytes. */
+export interface RefuseTask {
+  readonly kind: 'refuse';
+  readonly page: PageBody;
+  readonly records: readonly string[];
+  readonly refused: readonly RefusedRecord[];
+  readonly stream: string;
+  /** Names of the rules, by their number in the verdict. */
+  readonly rules: readonly { readonly name: string; readonly field: string }[];
+  readonly path: string;
+  readonly now: number;
+}
+
+export interface RefuseResult {
+  /** Of the page's other records: one bad amount must not turn the column into JSON. */
   readonly shape: ShapeJson;
 }
 
-/** Lines of `refusedPath`: a quarantined record before its batch has a name. */
-export type RefusedRecord = Omit<QuarantinedRecord, 'batch'>;
+/** Lines of a RefuseTask's file: a quarantined record before its batch has a name. */
+export type QuarantineLine = Omit<QuarantinedRecord, 'batch'>;
+
+/** Second pass over some pages: a line for each record that goes on, whole. */
+export interface LinesTask {
+  readonly kind: 'lines';
+  readonly indexPath: string;
+  /** Pages of that index of which anything goes on. */
+  readonly pages: readonly LinesPage[];
+  readonly fields: ReadFields;
+  readonly schema: RecordSchema;
+  /** Key and version fields. */
+  readonly fixed: readonly string[];
+  readonly linesPath: string;
+}
+
+export interface LinesPage extends PageBody {
+  readonly careful: boolean;
+  /** Whether DuckDB's reader would not keep its records exactly: they are projected. */
+  readonly exact: boolean;
+  /** Positions of the records that don't go on, joined by commas. */
+  readonly leftOut: string;
+}
+
+export interface LinesResult {
+  readonly longest: number;
+  /** Records that took the exact path. */
+  readonly exact: number;
+}
 
 export interface StatementTask {
   readonly kind: 'statements';
@@ -72,32 +122,11 @@ export interface StatementTask {
 }
 export type StatementResult = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-export interface WriteTask {
-  readonly kind: 'write';
-  /** Line files whose pages must be rewritten first, and where to. */
-  readonly rewrite: readonly { readonly from: string; readonly to: string; readonly pages: readonly number[] }[];
-  readonly schema: RecordSchema;
-  readonly fixed: readonly string[];
-  /** With `LONGEST_LINE` where the longest line's bytes belong. */
-  readonly savePart: string;
-  readonly path: string;
-  readonly longest: number;
-}
-
-export interface WriteResult {
-  readonly rows: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  /** Records that took the exact path. */
-  readonly exact: number;
-}
+export type Task = IndexTask | RefuseTask | LinesTask | StatementTask;
+export type TaskResult = IndexResult | RefuseResult | LinesResult | StatementResult;
 
 /** What a thread answers. */
-export type Done = { readonly result: CutResult | StatementResult | WriteResult } | { readonly failure: ErrorDetails };
-
-export type Task = CutTask | StatementTask | WriteTask;
-/** No quoted name or text can hold it, so that it is found nowhere else in a statement. */
-export const LONGEST_LINE = '\0';
+export type Done = { readonly result: TaskResult } | { readonly failure: ErrorDetails };
 
 export interface WorkerSettings {
   readonly memoryBytes: number;

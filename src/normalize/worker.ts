@@ -4,9 +4,10 @@ import { threadId, workerData } from 'node:worker_threads';
 import { type Engine, openEngine } from '../engine.ts';
 import { isTidemarkError } from '../errors.ts';
 import { scratchFailure } from '../scratch-failure.ts';
-import { cut } from './cut-task.ts';
-import type { CutResult, Done, StatementResult, StatementTask, Task, WorkerSettings, WriteResult } from './tasks.ts';
-import { write } from './write-task.ts';
+import { indexPages } from './index-task.ts';
+import { writeLines } from './lines-task.ts';
+import { refuse } from './refuse-task.ts';
+import type { Done, StatementResult, StatementTask, Task, TaskResult, WorkerSettings } from './tasks.ts';
 
 /** One normalizer thread, with a DuckDB of its own that lives as long as the thread. */
 let engine: Promise<Engine> | null = null;
@@ -35,21 +36,22 @@ async function openThreadEngine(): Promise<Engine> {
   return openEngine({ path: ':memory:', threads: 1, memoryBytes, tempDirectory: join(tempDirectory, `thread-${process.pid}-${threadId}`) });
 }
 
-async function perform(task: Task): Promise<CutResult | StatementResult | WriteResult> {
-  engine ??= openThreadEngine();
+async function perform(task: Task): Promise<TaskResult> {
   switch (task.kind) {
-    case 'cut':
-      return cut(task, await engine);
+    case 'index':
+      return indexPages(task);
+    case 'refuse':
+      return refuse(task);
+    case 'lines':
+      return writeLines(task);
     case 'statements':
-      return runStatements(task, await engine);
-    case 'write':
-      return write(task, await engine);
+      return runStatements(task, await (engine ??= openThreadEngine()));
   }
 }
 
 async function runStatements(task: StatementTask, on: Engine): Promise<StatementResult> {
   for (const statement of task.run) await on.run(statement);
-  const answers: Record<string, Readonly<Record<string, unknown>>> = {};
+  const answers: Record<string, StatementResult[string]> = {};
   for (const [name, question] of Object.entries(task.ask)) answers[name] = (await on.rows(question))[0] ?? {};
   for (const statement of task.after) await on.run(statement);
   return answers;

@@ -117,7 +117,7 @@ export async function* pagesOfRange(context: Context, stream: Stream, range: Tim
 }
 
 /** Endings of objects under a prefix that are no pages. */
-const NOT_PAGES = /(\.receipt\.json|manifest\.json|batch\.json|_SUCCESS|\.crc|\.parquet)$/;
+const NOT_PAGES = /(\.receipt\.json|\.index-[0-9a-f]{16}\.ndjson\.zst|manifest\.json|batch\.json|_SUCCESS|\.crc|\.parquet)$/;
 
 /** Every body under a prefix of any store, with its receipt where it has one. */
 export async function* pagesOfPrefix(store: ObjectStore, prefix: string, own: boolean): AsyncIterable<PageSource> {

@@ -44,6 +44,8 @@ export const pageKey = (generation: string, slot: number): string => `${generati
 /** A different answer for a slot that is taken; `sha256` is of its bytes, in hex. */
 export const alternativeKey = (generation: string, slot: number, sha256: string): string =>
   `${generation}${slotName(slot)}.alt-${sha256.slice(0, 16)}.json.zst`;
+/** The index of the page at `key` (page/page-index.ts); `sha256` is of its decoded bytes: made anew with other fields, it is another. */
+export const indexKey = (key: string, sha256: string): string => key.replace(/\.json\.zst$/, `.index-${sha256.slice(0, 16)}.ndjson.zst`);
 /** The receipt of the page at `key`; for a slot without bytes of its own (a duplicate page), of `pageKey(generation, slot)`. */
 export const receiptKey = (key: string): string => key.replace(/\.json\.zst$/, '.receipt.json');
 export const manifestKey = (generation: string): string => `${generation}manifest.json`;

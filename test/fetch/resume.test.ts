@@ -110,6 +110,15 @@ test('R9, R20: a short page at which a run died is asked again before the chain 
   expect(new Set(ids)).toEqual(new Set(idsOfRows(ROWS)));
 });
 
+test('R9, R20: a short page whose run died before it was judged is asked again as well', async () => {
+  const bench = await benchFor((request) => {
+    const answer = honestly(ROWS, request);
+    return { body: request.count === 2 ? { ...answer, data: answer.data.slice(0, 4) } : answer };
+  });
+  const { ids } = await dieThenRun(bench, /receipt\.json$/, 2);
+  expect(new Set(ids)).toEqual(new Set(idsOfRows(ROWS)));
+});
+
 test('R9, R20: a chain that began anew by time resumes where it was', async () => {
   const bench = await benchFor((request) => (request.count === 3 ? { status: 410 } : { body: honestly(ROWS, request) }));
   const { ids, asked } = await dieThenRun(bench, /receipt\.json$/, 4);

@@ -89,6 +89,17 @@ test('R13, R19: a page with other bytes is found, be it another body or no body 
   expect(formatVerify(report)).toContain('page altered');
 });
 
+test('R13, R19: an index that says something else than its page is found, and one that is gone is missed by nobody', async () => {
+  const copy = world.copy();
+  const indexes = keysOf(copy, /^raw\/v1\/settlements\/.*\.index-/);
+  const [one, two] = [onlyOne(indexes, 0), onlyOne(indexes, 1)];
+  await copy.overwrite(one, (await bodyOf(copy, one)).replace('"h":"', '"h":"0'));
+  rmSync(copy.pathOf(two));
+  const report = await check(copy, 'settlements');
+  expect(kindsOf(report)).toEqual({ 'index differs': 1 });
+  expect(report.findings[0]?.samples[0]).toContain(one);
+});
+
 test('R19: a receipt that is gone, or says something else, is found', async () => {
   const copy = world.copy();
   const [one, two] = [receiptKey(pageOf(copy, 'payments', 0)), receiptKey(pageOf(copy, 'payments', 1))];

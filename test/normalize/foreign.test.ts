@@ -32,7 +32,7 @@ describe('bodies that nobody measured', () => {
         pages.push(await foreignPage(store, `${name}.bin`, compress(write([event(`${name} 1`), event(`${name} 2`, { n: 1.5 })]))));
       }
     }
-    pages.push(await landedPage(store, 'landed', SHAPES.configured([event('landed')]), CONFIGURED.records));
+    pages.push(await landedPage(store, 'landed', SHAPES.configured([event('landed')]), CONFIGURED));
     const { batch, quarantined } = await stage.normalize(store, pages, { definition: CONFIGURED, origin: 'replay' });
     expect(quarantined).toEqual([]);
     const rows = await stage.rows(store, batch.files);

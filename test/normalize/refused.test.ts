@@ -21,7 +21,7 @@ const GOOD = event('good', { amount: 12.5, currency: 'USD' });
 /** Normalizes one page of those records. */
 async function normalize(records: readonly string[], definition = EVENTS, released: readonly string[] = []) {
   const store = memoryStore();
-  const page = await landedPage(store, 'p', bodyOf(records));
+  const page = await landedPage(store, 'p', bodyOf(records), definition);
   const { batch, quarantined } = await stage.normalize(store, [page], { definition, released });
   return { batch, quarantined, rows: await stage.canonicalRows(store, batch) };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,16 +6,19 @@ import { zstdCompressSync } from 'node:zlib';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { type Engine, type EngineRow, openEngine } from '../../src/engine.ts';
 import { measureBody } from '../../src/json/measure.ts';
-import type { Batch, BatchFile, QuarantinedRecord } from '../../src/manifest/documents.ts';
+import type { Batch, BatchFile, IndexRef, QuarantinedRecord } from '../../src/manifest/documents.ts';
 import type { BatchInput, LoadedBatch, PageSource } from '../../src/normalize/batch.ts';
-import type { Definition } from '../../src/normalize/definition.ts';
+import { type Definition, fieldsOf } from '../../src/normalize/definition.ts';
 import { normalizeBatch } from '../../src/normalize/normalize.ts';
 import { openPool, type Pool } from '../../src/normalize/pool.ts';
+import { fieldNames, type ReadFields } from '../../src/page/fields.ts';
+import { indexPage } from '../../src/page/page-index.ts';
 import { convertSql } from '../../src/schema/convert.ts';
 import { jsonSql } from '../../src/schema/json-sql.ts';
 import { shapeToJson } from '../../src/schema/shape.ts';
 import { LINEAGE, OVERFLOW, type RecordSchema } from '../../src/schema/types.ts';
 import { identifier, literal, literalList } from '../../src/sql.ts';
+import { indexKey } from '../../src/store/keys.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 
 /** Records with `id`, ordered by `updated_at` and `v`. */
@@ -140,19 +143,23 @@ function canonicalColumns(batch: Batch, schema: RecordSchema): string {
   return [fixed, ...columns.map((column, at) => `${column} AS c${at}`)].join(', ');
 }
 
-/** A page as the fetch stage lands it: zstd, with what its receipt says. */
-export async function landedPage(store: ObjectStore, name: string, body: string | Buffer, records = EVENTS.records): Promise<PageSource> {
+/** A page as the fetch stage lands it: zstd, with its index and what its receipt says. */
+export async function landedPage(store: ObjectStore, name: string, body: string | Buffer, definition = EVENTS): Promise<PageSource> {
   const bytes = Buffer.from(body);
   const key = `raw/v1/events/${name}.json.zst`;
-  const measure = measureBody(bytes, { records, envelope: [], capture: [] });
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const fields = fieldsOf(definition);
+  const measure = measureBody(bytes, { records: definition.records, envelope: [], capture: fieldNames(fields) });
   await store.create(key, zstdCompressSync(bytes));
-  return {
-    key,
-    store,
-    object: key,
-    measured: { sha256, span: measure.span, shape: shapeToJson(measure.shape), records: measure.records },
-  };
+  const { span, shape, records } = measure;
+  const index = await landIndex(store, key, indexPage({ body: bytes, measure }, fields), fields);
+  return { key, store, object: key, measured: { sha256: hash('sha256', bytes), span, shape: shapeToJson(shape), records, index } };
+}
+
+async function landIndex(store: ObjectStore, page: string, index: Buffer | null, fields: ReadFields): Promise<IndexRef | null> {
+  if (!index) return null;
+  const sha256 = hash('sha256', index);
+  await store.create(indexKey(page, sha256), zstdCompressSync(index));
+  return { sha256, fields: fieldNames(fields) };
 }
 
 /** A body that nobody measured, with exactly those bytes in the store. */
@@ -168,7 +175,7 @@ export const bodyOf = (records: readonly string[]): string => `{"data":[${record
 export const event = (id: string, more: Record<string, unknown> = {}): string =>
   JSON.stringify({ id, updated_at: '2026-11-20T10:00:00Z', v: 1, ...more });
 
-export const contentHash = (record: string): string => createHash('sha256').update(record).digest('hex').slice(0, 32);
+export const contentHash = (record: string): string => hash('sha256', record).slice(0, 32);
 
 export const loadedEntry = (batch: Batch): LoadedBatch => ({ batch: batch.id, minTime: batch.minTime, maxTime: batch.maxTime });
 

@@ -14,8 +14,8 @@ afterAll(() => stage.close());
 async function timesOf(sources: readonly string[], form: TimeForm): Promise<Map<number, number>> {
   const store = memoryStore();
   const records = sources.map((source, at) => `{"id":"${at}","updated_at":${source},"v":1}`);
-  const page = await landedPage(store, 'p', bodyOf(records));
   const definition = { ...EVENTS, version: [{ name: 'updated_at', form }, { name: 'v' }] as const };
+  const page = await landedPage(store, 'p', bodyOf(records), definition);
   const { batch, quarantined } = await stage.normalize(store, [page], { definition });
   const rows = await stage.canonicalRows(store, batch);
   expect(rows.length + quarantined.length).toBe(sources.length);

@@ -10,46 +10,7 @@ import {
   parseExact,
 } from '../json/exact.ts';
 import { holdsAnywhere, SEEN, type Shape } from '../schema/shape.ts';
-import type { ReadFields } from './tasks.ts';
-
-/**
- * Records on their way into DuckDB: one line each, `{"p":page,"i":position,"h":"content hash","r":record}`, written into one buffer.
- * Where rules look at numbers that DuckDB would round, `"x":{field:"number as it was written"}` stands before the record.
- */
-export class LineBuffer {
-  private buffer = Buffer.allocUnsafe(1 << 20);
-  private used = 0;
-  /** Bytes of the longest line so far. */
-  longest = 0;
-
-  /** @param record bytes of the record, on one line. */
-  add(page: number, position: number, contentHash: string, record: Buffer, exact: string | null = null): void {
-    const before = `{"p":${page},"i":${position},"h":"${contentHash}",${exact === null ? '' : `"x":${exact},`}"r":`;
-    this.reserve(3 * before.length + record.length + 2);
-    const start = this.used;
-    this.used += this.buffer.write(before, this.used, exact === null ? 'latin1' : 'utf8');
-    this.used += record.copy(this.buffer, this.used);
-    this.buffer[this.used++] = 0x7d;
-    this.buffer[this.used++] = 0x0a;
-    this.longest = Math.max(this.longest, this.used - start);
-  }
-
-  bytes(): Buffer {
-    return this.buffer.subarray(0, this.used);
-  }
-
-  /** Makes room for other lines in the same memory, which is not touched for the first time then. */
-  clear(): void {
-    this.used = 0;
-  }
-
-  private reserve(more: number): void {
-    if (this.used + more <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.used + more));
-    this.buffer.copy(larger, 0, 0, this.used);
-    this.buffer = larger;
-  }
-}
+import type { ReadFields } from './fields.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -94,7 +55,7 @@ function isRespelled(shape: Shape | undefined): boolean {
 
 /** A record as DuckDB may read it, and those of its numbers that rules need as they were written. */
 export interface CarefulRecord {
-  readonly record: Buffer;
+  readonly record: ExactObject;
   /** As a JSON object of texts. */
   readonly exact: string | null;
 }
@@ -113,8 +74,7 @@ export function readCarefully(text: string, fields: ReadFields): CarefulRecord |
     return { rule: 'text', reason: 'a text holds a lone surrogate escape, which no UTF-8 text can hold', value: null };
   }
   const odd = fields.keys.find((name) => !isKey(record, name));
-  if (odd === undefined)
-    return { record: Buffer.from(exactJson(versionsAsText(record, fields.versions))), exact: exactNumbers(record, fields.ruled) };
+  if (odd === undefined) return { record: versionsAsText(record, fields.versions), exact: exactNumbers(record, fields.ruled) };
   return {
     rule: 'key',
     reason: `the key field ${odd} is neither a text nor a whole number`,

@@ -1,0 +1,76 @@
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { assert } from '../errors.ts';
+import { type ExactObject, exactJson, isObject, parseExact } from '../json/exact.ts';
+import { LineBuffer } from '../page/line-buffer.ts';
+import { IndexReader } from '../page/page-index.ts';
+import { hasLineBreaks, onOneLine, readCarefully } from '../page/record.ts';
+import { projectRecord } from '../schema/project.ts';
+import { openBody } from './index-task.ts';
+import type { LinesPage, LinesResult, LinesTask } from './tasks.ts';
+
+/** Writes the records that go on, a line each, in the form in which DuckDB's reader takes the schema's types from them. */
+export function writeLines(task: LinesTask): LinesResult {
+  const pages = new Map(task.pages.map((page) => [page.page, page]));
+  const index = readFileSync(task.indexPath);
+  const reader = new IndexReader(index);
+  const lines = new LineBuffer();
+  let open: OpenPage | null = null;
+  let exact = 0;
+  const file = openSync(task.linesPath, 'w');
+  try {
+    while (reader.read()) {
+      if (open?.page.page !== reader.page) {
+        writeFileSync(file, lines.bytes());
+        lines.clear();
+        open = openPage(pages.get(reader.page), task);
+      }
+      if (!open || open.leftOut.has(reader.position)) continue;
+      lines.copy(index, reader.headStart, reader.headEnd);
+      lines.ascii(',"r":');
+      lines.copy(open.line(open.body.subarray(reader.start, reader.end)));
+      lines.ascii('}');
+      lines.endLine();
+      if (open.page.exact) exact++;
+    }
+    writeFileSync(file, lines.bytes());
+  } finally {
+    closeSync(file);
+  }
+  return { longest: lines.longest, exact };
+}
+
+interface OpenPage {
+  readonly page: LinesPage;
+  readonly body: Buffer;
+  readonly leftOut: ReadonlySet<number>;
+  /** A record's bytes as they go into its line. */
+  line(record: Buffer): Buffer;
+}
+
+function openPage(page: LinesPage | undefined, task: LinesTask): OpenPage | null {
+  if (!page) return null;
+  const { body } = openBody(page);
+  const leftOut = new Set(page.leftOut === '' ? [] : page.leftOut.split(',').map(Number));
+  return { page, body, leftOut, line: lineWriter(page, body, task) };
+}
+
+function lineWriter({ careful, exact }: LinesPage, body: Buffer, task: LinesTask): OpenPage['line'] {
+  const asText = exact
+    ? (record: ExactObject): string => projectRecord(record, task.schema, task.fixed)
+    : (record: ExactObject): string => exactJson(record);
+  if (careful) return (bytes) => Buffer.from(asText(carefulRecord(bytes, task)));
+  if (exact) return (bytes) => Buffer.from(asText(exactRecord(bytes)));
+  return hasLineBreaks(body) ? onOneLine : (bytes) => bytes;
+}
+
+function carefulRecord(bytes: Buffer, { fields }: LinesTask): ExactObject {
+  const read = readCarefully(bytes.toString(), fields);
+  assert('record' in read, 'what was refused is no line of the index');
+  return read.record;
+}
+
+function exactRecord(bytes: Buffer): ExactObject {
+  const record = parseExact(bytes.toString());
+  assert(isObject(record), 'a record is an object');
+  return record;
+}

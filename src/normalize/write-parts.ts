@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { mapConcurrent } from '../concurrency.ts';
+import { assert } from '../errors.ts';
+import { recordNeedsProjection } from '../schema/project.ts';
+import { shapeFromJson } from '../schema/shape.ts';
+import type { RecordSchema } from '../schema/types.ts';
+import { type Definition, fieldsOf, fixedFields } from './definition.ts';
+import { type LocalFile, localFile, shareOut } from './files.ts';
+import { bringBody, type IndexedPage, type IndexedPages, type PageGroup } from './index-pages.ts';
+import type { Pool } from './pool.ts';
+import type { Settled } from './settle.ts';
+import { countRows, type LineFiles, savePart } from './statements.ts';
+import type { LinesPage } from './tasks.ts';
+
+export interface Parts {
+  readonly files: readonly LocalFile[];
+  /** Records that took the exact path. */
+  readonly exact: number;
+}
+
+export interface PartsWork {
+  readonly folder: string;
+  readonly batch: string;
+  readonly definition: Definition;
+  readonly pool: Pool;
+  readonly indexed: IndexedPages;
+  readonly schema: RecordSchema;
+  readonly settled: Settled;
+}
+
+/** Second pass: the bodies of pages of which anything goes on, those records as lines, the lines as Parquet. */
+export async function writeParts(work: PartsWork): Promise<Parts> {
+  const { indexed, pool, settled } = work;
+  if (settled.rows === 0) return { files: [], exact: 0 };
+  // One group more than there are threads: its pages are brought while the threads work.
+  const written = await mapConcurrent(indexed.groups, pool.threads + 1, (group, number) => writeLines(work, group, number));
+  const groups = written.filter((lines) => lines !== null);
+  const shares = shareOut(groups, pool.threads, settled.rows);
+  const files = await mapConcurrent(shares, pool.threads, (share, number) => writePart(work, share, number));
+  return { files: files.filter((file) => file.rows > 0), exact: groups.reduce((sum, lines) => sum + lines.exact, 0) };
+}
+
+interface WrittenLines {
+  readonly path: string;
+  readonly longest: number;
+  readonly exact: number;
+}
+
+/** @returns null where nothing of the group goes on: its bodies are not even read. */
+async function writeLines(work: PartsWork, group: PageGroup, number: number): Promise<WrittenLines | null> {
+  const needed = group.pages.filter((page) => goesOn(work, page));
+  if (needed.length === 0) return null;
+  const pages = await mapConcurrent(needed, 8, (page) => linesPage(work, page));
+  const path = join(work.folder, `lines-${String(number).padStart(5, '0')}`);
+  const written = await work.pool.run({
+    kind: 'lines',
+    indexPath: group.index,
+    pages,
+    fields: fieldsOf(work.definition),
+    schema: work.schema,
+    fixed: fixedFields(work.definition),
+    linesPath: path,
+  });
+  return { path, ...written };
+}
+
+function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
+  const found = indexed.pages[page];
+  assert(found, 'a page number is of the batch');
+  return found;
+}
+
+function goesOn(work: PartsWork, number: number): boolean {
+  const { records, refused } = pageOf(work, number);
+  return records - refused.length > (work.settled.leftOut.get(number)?.count ?? 0);
+}
+
+async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
+  const page = pageOf(work, number);
+  const leftOut = [...page.refused, ...(work.settled.leftOut.get(number)?.positions.split(',') ?? [])].join(',');
+  const exact = recordNeedsProjection(shapeFromJson(page.shape), work.schema);
+  const { key, measured } = page.source;
+  const body =
+    page.body === null
+      ? await bringBody(work.folder, page.source, number)
+      : {
+          page: number,
+          key,
+          path: page.body,
+          measured: measured && { sha256: measured.sha256, span: measured.span, shape: measured.shape },
+        };
+  return { ...body, careful: page.careful, exact, leftOut };
+}
+
+async function writePart({ folder, batch, definition, schema, indexed, pool }: PartsWork, share: readonly WrittenLines[], number: number) {
+  const path = join(folder, `part-${number}.parquet`);
+  const lines: LineFiles = { files: share.map((group) => group.path), longest: Math.max(...share.map((group) => group.longest)) };
+  const { written } = await pool.run({
+    kind: 'statements',
+    run: [savePart(definition, schema, { lines, pages: indexed.names, batch, path })],
+    ask: { written: countRows(path) },
+    after: [],
+  });
+  return localFile(path, Number(written?.['n']));
+}

@@ -1,0 +1,150 @@
+import { type ExactObject, exactJson, memberOf } from '../json/exact.ts';
+import type { BodyMeasure } from '../json/measure.ts';
+import { fieldNames, type ReadFields } from './fields.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { contentHash, hasLineBreaks, needsCare, onOneLine, type Refusal, readCarefully } from './record.ts';
+
+/**
+ * The index of a page: a line for each record that says where it stands, what it holds and what its read fields are, so that only records
+ * that go on are ever read. `{"i":position,"s":start,"e":end,"h":"content hash","r":{field: value as landed}}`; with a page number,
+ * `{"p":page,"i":…`. Where rules look at numbers that DuckDB would round, `"x":{field:"number as it was written"}` stands before `r`.
+ */
+
+/** A body with what was measured of it, the read fields captured first, in the order of `fieldNames`. */
+export interface MeasuredBody {
+  readonly body: Buffer;
+  readonly measure: Pick<BodyMeasure, 'records' | 'spans' | 'captured' | 'shape' | 'notObjects'>;
+}
+
+/** A record that can be no line of the index. */
+export interface RefusedAt {
+  readonly position: number;
+  readonly refusal: Refusal;
+}
+
+/** @returns null where records must be looked at one by one: whoever normalizes the page does that. */
+export function indexPage(page: MeasuredBody, fields: ReadFields): Buffer | null {
+  if (page.measure.notObjects.length > 0 || needsCare(page.measure.shape, fields)) return null;
+  return indexText(page, fieldNames(fields));
+}
+
+/** @param names of the fields captured, in their order. */
+export function indexText(page: MeasuredBody, names: readonly string[]): Buffer {
+  const lines = new LineBuffer();
+  writeAsLanded(lines, page, names, '{"i":');
+  return lines.bytes();
+}
+
+/** Writes the index of a page whose number in its batch is `number`. @returns what can be no line of it. */
+export function writeIndex(lines: LineBuffer, page: MeasuredBody, fields: ReadFields, number: number): RefusedAt[] {
+  const { measure } = page;
+  const careful = measure.notObjects.length > 0 || needsCare(measure.shape, fields);
+  const first = `{"p":${number},"i":`;
+  if (careful) return writeCarefully(lines, page, fields, first);
+  writeAsLanded(lines, page, fieldNames(fields), first);
+  return [];
+}
+
+const beginLine = (first: string, i: number, start: number, end: number, bytes: Buffer): string =>
+  `${first}${i},"s":${start},"e":${end},"h":"${contentHash(bytes)}",`;
+
+function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, fields: readonly string[], first: string): void {
+  const names = fields.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
+  const width = measure.records === 0 ? 0 : measure.captured.length / measure.records;
+  const oneLine = hasLineBreaks(body) ? onOneLine : (bytes: Buffer): Buffer => bytes;
+  for (let i = 0; i < measure.records; i++) {
+    const [start, end] = [measure.spans[2 * i] as number, measure.spans[2 * i + 1] as number];
+    lines.ascii(`${beginLine(first, i, start, end, body.subarray(start, end))}"r":`);
+    let before = '{';
+    for (let column = 0; column < names.length; column++) {
+      const at = i * width + 2 * column;
+      const [from, to] = [measure.captured[at] as number, measure.captured[at + 1] as number];
+      if (to === 0) continue;
+      lines.ascii(before);
+      lines.copy(names[column] as Buffer);
+      lines.copy(oneLine(body.subarray(from, to)));
+      before = ',';
+    }
+    lines.ascii(before === '{' ? '{}}' : '}}');
+    lines.endLine();
+  }
+}
+
+function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fields: ReadFields, first: string): RefusedAt[] {
+  const names = fieldNames(fields);
+  const refused: RefusedAt[] = [];
+  for (let position = 0; position < measure.records; position++) {
+    const [start, end] = [measure.spans[2 * position] as number, measure.spans[2 * position + 1] as number];
+    const bytes = body.subarray(start, end);
+    const read = readCarefully(bytes.toString(), fields);
+    if ('rule' in read) refused.push({ position, refusal: read });
+    else {
+      lines.ascii(beginLine(first, position, start, end, bytes));
+      lines.copy(Buffer.from(`${read.exact === null ? '' : `"x":${read.exact},`}"r":${exactJson(only(read.record, names))}}`));
+      lines.endLine();
+    }
+  }
+  return refused;
+}
+
+const only = (record: ExactObject, names: readonly string[]): ExactObject =>
+  Object.fromEntries(names.filter((name) => Object.hasOwn(record, name)).map((name) => [name, memberOf(record, name)]));
+
+/** Takes up an index that was made at landing: its lines get the page's number. */
+export function numberIndex(lines: LineBuffer, index: Buffer, number: number): void {
+  const first = `{"p":${number},`;
+  for (let start = 0; start < index.length; ) {
+    const end = index.indexOf(LINE_FEED, start);
+    lines.ascii(first);
+    lines.copy(index, start + 1, end);
+    lines.endLine();
+    start = end + 1;
+  }
+}
+
+const LINE_FEED = 0x0a;
+const ZERO = 0x30;
+const NINE = 0x39;
+const HASH_LENGTH = 32;
+
+/** Goes through numbered index lines, without making objects of them. */
+export class IndexReader {
+  page = 0;
+  position = 0;
+  /** Of the record's bytes in the body. */
+  start = 0;
+  end = 0;
+  /** Of what stands before the record's fields: `{"p":1,"i":2,"s":3,"e":4,"h":"…"`. */
+  headStart = 0;
+  headEnd = 0;
+  private readonly text: Buffer;
+  private at = 0;
+  private next = 0;
+
+  constructor(text: Buffer) {
+    this.text = text;
+  }
+
+  /** Moves to the next line. @returns false where there is none. */
+  read(): boolean {
+    if (this.next >= this.text.length) return false;
+    this.headStart = this.next;
+    this.at = this.next;
+    this.page = this.number('{"p":'.length);
+    this.position = this.number(',"i":'.length);
+    this.start = this.number(',"s":'.length);
+    this.end = this.number(',"e":'.length);
+    this.headEnd = this.at + ',"h":""'.length + HASH_LENGTH;
+    this.next = this.text.indexOf(LINE_FEED, this.headEnd) + 1;
+    return true;
+  }
+
+  private number(after: number): number {
+    let value = 0;
+    this.at += after;
+    for (let byte = this.text[this.at] as number; byte >= ZERO && byte <= NINE; byte = this.text[++this.at] as number) {
+      value = value * 10 + byte - ZERO;
+    }
+    return value;
+  }
+}
