@@ -12,6 +12,7 @@ import { readBody } from '../../src/store/compress.ts';
 import { createJson, getJson } from '../../src/store/json.ts';
 import { batchKey, deadLetterKey, quarantineKey, receiptKey } from '../../src/store/keys.ts';
 import { HOUR, MINUTE, parseInstant } from '../../src/time.ts';
+import { HOSTILE } from '../system/world.ts';
 import { START, startWorld, type World } from './world.ts';
 
 const NOW = START + 6 * HOUR;
@@ -272,7 +273,7 @@ test('R4: a range is judged by itself: what is wrong elsewhere is not told, what
 });
 
 test('R9, R18: what a hostile partner sent, faults and all, agrees', async () => {
-  const hostile = await startWorld({ faults: 'hostile', poison: [], retryAfterSeconds: 0, seed: 11 });
+  const hostile = await startWorld({ faults: HOSTILE, poison: [], retryAfterSeconds: 0, seed: 11 });
   try {
     await hostile.run();
     for (const name of ['payments', 'settlements'] as const)
