@@ -10,7 +10,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 /** A refusal of the file system in the scratch folder, with what to do about it; anything else is returned as it is. */
 export function scratchFailure(error: unknown, folder: string): unknown {
-  const errno = error instanceof TidemarkError ? undefined : (error as NodeJS.ErrnoException | null)?.code;
+  const errno = error instanceof TidemarkError ? saidByDuckDB(error, folder) : (error as NodeJS.ErrnoException | null)?.code;
   if (errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error;
   return new TidemarkError({
     code: 'STORE',
@@ -19,4 +19,9 @@ export function scratchFailure(error: unknown, folder: string): unknown {
     data: { folder, errno },
     cause: error,
   });
+}
+
+/** What the file system refuses DuckDB is in the text of its error alone, with the file's path. */
+function saidByDuckDB({ code, message }: TidemarkError, folder: string): string | undefined {
+  return code === 'WAREHOUSE' && message.includes(folder) && message.includes('No space left on device') ? 'ENOSPC' : undefined;
 }
