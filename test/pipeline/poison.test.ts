@@ -13,7 +13,13 @@ const open = (seed: number, healsAt: number): Promise<TestWorld> =>
   openWorld({
     seed,
     attempts: 2,
-    partner: { faults: 'none', poison: [{ stream: 'payments', at: AT, largestPage: 0, healsAt }], payments: { recordsPerSecond: 0.01 } },
+    partner: {
+      faults: 'none',
+      poison: [{ stream: 'payments', at: AT, largestPage: 0, healsAt }],
+      payments: { recordsPerSecond: 0.01 },
+      // Nothing is so late that only the daily sweep would bring it.
+      late: { share: 0 },
+    },
   });
 
 const payments = async (world: TestWorld): Promise<{ missing: number; keys: number }> => {
