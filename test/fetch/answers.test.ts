@@ -18,7 +18,7 @@ const wrongOnce = (reply: Reply, told: () => void = () => undefined): Promise<Be
   });
 
 /** Deadlines that pass when the test says so: a busy machine is late with good answers too. */
-function deadlines(): { readonly clock: Clock; pass(): void } {
+function deadlines(): { readonly clock: Clock; readonly pass: () => void } {
   let pass = (): void => undefined;
   const sleep = (_: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
