@@ -6,6 +6,7 @@ export default defineConfig({
     // Nothing is proved by being fast: these end what hangs, and leave a slow machine the time it needs.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    setupFiles: ['./test/support/property-seed.ts'],
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default', './test/support/closing-line.ts'],
