@@ -35,16 +35,19 @@ interface Expected {
 
 const SAMPLES = 12;
 
-export async function prove(warehouse: Warehouse, stream: Stream, partner: Partner): Promise<Proof> {
+/** Columns that the configuration alone gives a value are not part of the partner's truth. */
+export async function prove(warehouse: Warehouse, stream: Stream, partner: Pick<Partner, 'truth'>): Promise<Proof> {
   const expected = new Map<string, Expected>();
   for (const { key, body, rivals } of partner.truth(stream.name as StreamName)) {
     expected.set(JSON.stringify(key), winner([body, ...rivals].map((text) => expectation(stream, text))));
   }
   const proof: Proof = { keys: expected.size, rows: 0, missing: 0, duplicated: 0, stale: 0, altered: 0, foreign: 0, samples: [] };
-  for await (const row of warehouse.contents(stream)) judge(proof, stream, row, expected.get(JSON.stringify(row.key)));
+  for await (const row of warehouse.contents(stream)) judge(proof, stream, row, expected.get(JSON.stringify(sourceKey(stream, row))));
   for (const [key, item] of expected) if (!item.seen) note(proof, 'missing', key);
   return proof;
 }
+
+const sourceKey = (stream: Stream, row: CuratedRow): string[] => row.key.filter((_, column) => stream.key[column]?.constant === null);
 
 /** Of contents with the same version, the law takes the one with the greatest hash. */
 const winner = (candidates: readonly Expected[]): Expected =>
@@ -66,7 +69,7 @@ function judge(proof: Proof, stream: Stream, row: CuratedRow, item: Expected | u
   if (!item) return note(proof, 'foreign', key);
   if (item.seen) return note(proof, 'duplicated', key);
   item.seen = true;
-  const values = valuesOf(row.row);
+  const values = valuesOf(stream, row.row);
   if (versionOf(stream, values) !== item.version) return note(proof, 'stale', key);
   if (row.contentHash !== item.contentHash || canonicalJson(values) !== item.canonical) note(proof, 'altered', key);
 }
@@ -77,9 +80,10 @@ function note(proof: Proof, what: 'missing' | 'duplicated' | 'stale' | 'altered'
 }
 
 /** A curated row as the record that it came from: without lineage, with the overflow fields back in their place. */
-function valuesOf(row: string): ExactObject {
+function valuesOf(stream: Stream, row: string): ExactObject {
   const all = parseExact(row) as ExactObject;
-  const ours: readonly string[] = [...Object.values(LINEAGE), OVERFLOW];
+  const constants = stream.key.filter((column) => column.constant !== null).map((column) => column.name);
+  const ours: readonly string[] = [...Object.values(LINEAGE), OVERFLOW, ...constants];
   const fields = Object.entries(all).filter(([name]) => !ours.includes(name));
   const overflow: ExactValue = all[OVERFLOW] ?? null;
   return Object.fromEntries([...fields, ...(isObject(overflow) ? Object.entries(overflow) : [])]);

@@ -7,7 +7,7 @@ import type { Stream } from '../stream.ts';
 import { type BatchWork, checkFiles, commitBatch, ledgerOutcome, settle, takeFence, UnknownOutcome } from './commit.ts';
 import { migrateStream } from './migrate.ts';
 import { findRows, readContents, readLedger, readRows, readSummary } from './read.ts';
-import { Sessions } from './session.ts';
+import { type SessionOptions, Sessions } from './session.ts';
 import * as sql from './statements.ts';
 import { ensureTables, hasTables, moveWatermark, readStreamTable, requireStreamTable, transaction } from './tables.ts';
 import { numberOrNull } from './values.ts';
@@ -19,6 +19,7 @@ export const LOCK_WAIT_MS = 60_000;
 export interface DuckDBWarehouseOptions extends Omit<EngineOptions, 'readOnly'> {
   readonly clock: Clock;
   readonly lockWaitMs?: number;
+  readonly open?: NonNullable<SessionOptions['open']>;
 }
 
 /**

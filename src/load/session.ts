@@ -12,6 +12,8 @@ export interface SessionOptions extends Omit<EngineOptions, 'readOnly'> {
   readonly clock: Clock;
   /** How long to wait for another process that holds the file, before WAREHOUSE_BUSY. */
   readonly lockWaitMs: number;
+  /** Opens the file; `openEngine` where left out. */
+  readonly open?: typeof openEngine | undefined;
 }
 
 /** The file while it is open: one writer, or any number of readers that share it. */
@@ -116,12 +118,12 @@ export class Sessions {
 const isShared = (hold: Hold): boolean => hold.readOnly && hold.users > 0;
 
 async function openWaiting(options: SessionOptions, readOnly: boolean): Promise<Engine> {
-  const { clock, lockWaitMs, ...engine } = options;
+  const { clock, lockWaitMs, open = openEngine, ...engine } = options;
   if (!readOnly) makeFolder(engine.path);
   const deadline = clock.monotonicMs() + lockWaitMs;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
-      return await openEngine({ ...engine, readOnly });
+      return await open({ ...engine, readOnly });
     } catch (error) {
       if (!isTidemarkError(error, 'WAREHOUSE_BUSY') || clock.monotonicMs() + pause > deadline) throw error;
       await clock.sleep(pause);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
@@ -25,6 +24,8 @@ export interface NormalizeEffects {
   readonly store: ObjectStore;
   readonly pool: Pool;
   readonly clock: Clock;
+  /** A fresh random name: of a folder, and of an attempt at a batch. */
+  readonly randomId: () => string;
   /** Folder for intermediate files; it is left as it was found. */
   readonly scratch: string;
   /** Keeps refused records; called before the batch is published, so that no record is ever in neither place. */
@@ -38,7 +39,7 @@ export interface NormalizeEffects {
  */
 export async function normalizeBatch(input: BatchInput, effects: NormalizeEffects): Promise<Batch> {
   const { scratch } = effects;
-  const folder = join(scratch, `batch-${randomBytes(8).toString('hex')}`);
+  const folder = join(scratch, `batch-${effects.randomId()}`);
   try {
     await mkdir(folder, { recursive: true });
     return await normalizeIn(folder, input, effects);
@@ -71,7 +72,7 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
   const [{ settled, parts }, sightings] = await allDone(writeRows(), writeSightings(folder, definition, pool, indexed));
   if (indexed.refused > 0) await effects.quarantine(id, refusedRecords(id, indexed));
 
-  const attempt = randomBytes(4).toString('hex');
+  const attempt = effects.randomId().slice(0, 8);
   const upload = (kind: 'part' | 'sightings', files: readonly LocalFile[]) => uploadAll(store, definition.stream, id, kind, attempt, files);
   const batch: Batch = {
     format: 1,

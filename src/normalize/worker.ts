@@ -4,10 +4,8 @@ import { threadId, workerData } from 'node:worker_threads';
 import { type Engine, openEngine } from '../engine.ts';
 import { isTidemarkError } from '../errors.ts';
 import { scratchFailure } from '../scratch-failure.ts';
-import { indexPages } from './index-task.ts';
-import { writeLines } from './lines-task.ts';
-import { refuse } from './refuse-task.ts';
-import type { Done, StatementResult, StatementTask, Task, TaskResult, WorkerSettings } from './tasks.ts';
+import { perform } from './perform.ts';
+import type { Done, Task, WorkerSettings } from './tasks.ts';
 
 /** One normalizer thread, with a DuckDB of its own that lives as long as the thread. */
 let engine: Promise<Engine> | null = null;
@@ -20,7 +18,7 @@ function settings(): WorkerSettings {
 /** Errors lose their class and data between threads, so what went wrong travels as a result. */
 export default async function work(task: Task): Promise<Done> {
   try {
-    return { result: await perform(task) };
+    return { result: await perform(task, () => (engine ??= openThreadEngine())) };
   } catch (error) {
     const known = scratchFailure(error, settings().tempDirectory);
     if (!isTidemarkError(known)) throw error;
@@ -34,25 +32,4 @@ async function openThreadEngine(): Promise<Engine> {
   const { memoryBytes, tempDirectory } = settings();
   await mkdir(tempDirectory, { recursive: true });
   return openEngine({ path: ':memory:', threads: 1, memoryBytes, tempDirectory: join(tempDirectory, `thread-${process.pid}-${threadId}`) });
-}
-
-async function perform(task: Task): Promise<TaskResult> {
-  switch (task.kind) {
-    case 'index':
-      return indexPages(task);
-    case 'refuse':
-      return refuse(task);
-    case 'lines':
-      return writeLines(task);
-    case 'statements':
-      return runStatements(task, await (engine ??= openThreadEngine()));
-  }
-}
-
-async function runStatements(task: StatementTask, on: Engine): Promise<StatementResult> {
-  for (const statement of task.run) await on.run(statement);
-  const answers: Record<string, StatementResult[string]> = {};
-  for (const [name, question] of Object.entries(task.ask)) answers[name] = (await on.rows(question))[0] ?? {};
-  for (const statement of task.after) await on.run(statement);
-  return answers;
 }

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import { createRequestBudget, type RequestBudget } from '../fetch/budget.ts';
-import { createHttpClient } from '../fetch/client.ts';
+import { createHttpClient, type Exchange } from '../fetch/client.ts';
 import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
 import { secretReference } from '../fetch/request.ts';
 import { writeQuarantine } from '../gate/quarantine.ts';
 import { openWarehouse } from '../load/open.ts';
 import type { Warehouse } from '../load/warehouse.ts';
 import type { Log } from '../log.ts';
-import { thisProcess } from '../manifest/holder.ts';
+import { type HolderInfo, thisProcess } from '../manifest/holder.ts';
 import { acquireLease, type Lease } from '../manifest/lease.ts';
 import type { NormalizeEffects } from '../normalize/normalize.ts';
 import { openPool, type Pool } from '../normalize/pool.ts';
@@ -47,7 +47,7 @@ const WAREHOUSE_MEMORY_BYTES = 512 * 1024 * 1024;
 
 /** @throws STORE, STORE_UNSAFE where the store cannot be written or does not keep its promises; CONFIG. */
 export async function openContext(configuration: Configuration, options: ContextOptions): Promise<Context> {
-  const { clock, log, signal } = options;
+  const { clock } = options;
   const { workers } = configuration;
   const randomId = (): string => randomUUID();
   const store = await openStore(configuration.store, { clock, randomId, random: Math.random });
@@ -60,46 +60,77 @@ export async function openContext(configuration: Configuration, options: Context
     tempDirectory: scratch,
   });
   const http = createHttpClient(clock);
-  const budgets = new Map<string, RequestBudget>();
   let pool: Pool | null = null;
 
-  return {
-    configuration,
-    clock,
-    log,
+  return contextOver(configuration, {
+    ...options,
     store,
     warehouse,
     scratch,
-    signal,
-    fetchEffects: (stream) => ({
-      store,
-      clock,
-      random: Math.random,
-      randomId,
-      exchange: http.exchange,
-      budget: budgetFor(budgets, clock, stream),
-      log,
-      progress: options.progress,
-      signal,
-    }),
-    normalizeEffects: (stream) => ({
-      store,
-      clock,
-      scratch,
-      pool: (pool ??= openPool(workers.threads, { memoryBytes: workers.memoryBytes, tempDirectory: scratch })),
-      quarantine: async (batch, records) => {
-        const count = await writeQuarantine(store, stream.name, batch, records, scratch);
-        log.warn({ stream: stream.name, batch, records: count }, 'records quarantined');
-      },
-    }),
-    lease: (stream) =>
-      acquireLease({ store, stream: stream.name, clock, log, holder: thisProcess(randomId), randomId, wait: true, signal }),
+    exchange: http.exchange,
+    random: Math.random,
+    randomId,
+    holder: () => thisProcess(randomId),
+    pool: () => (pool ??= openPool(workers.threads, { memoryBytes: workers.memoryBytes, tempDirectory: scratch })),
     close: async () => {
       await pool?.close();
       await warehouse.close();
       await http.close();
       await rm(scratch, { recursive: true, force: true });
     },
+  });
+}
+
+/** Everything that a context does to the world goes through these. */
+export interface ContextEffects extends ContextOptions {
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  readonly scratch: string;
+  readonly exchange: Exchange;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly randomId: () => string;
+  readonly holder: () => HolderInfo;
+  /** The normalizer's threads, which need not begin before there is work for them. */
+  readonly pool: () => Pool;
+  readonly close: () => Promise<void>;
+}
+
+export function contextOver(configuration: Configuration, effects: ContextEffects): Context {
+  const { clock, log, store, scratch, signal, random, randomId, exchange, progress } = effects;
+  const budgets = new Map<string, RequestBudget>();
+  return {
+    configuration,
+    clock,
+    log,
+    store,
+    warehouse: effects.warehouse,
+    scratch,
+    signal,
+    fetchEffects: (stream) => ({
+      store,
+      clock,
+      random,
+      randomId,
+      exchange,
+      budget: budgetFor(budgets, clock, stream),
+      log,
+      progress,
+      signal,
+    }),
+    normalizeEffects: (stream) => ({
+      store,
+      clock,
+      scratch,
+      randomId,
+      pool: effects.pool(),
+      quarantine: async (batch, records) => {
+        const count = await writeQuarantine(store, stream.name, batch, records, scratch);
+        log.warn({ stream: stream.name, batch, records: count }, 'records quarantined');
+      },
+    }),
+    lease: (stream) => acquireLease({ store, stream: stream.name, clock, log, holder: effects.holder(), randomId, wait: true, signal }),
+    close: effects.close,
   };
 }
 

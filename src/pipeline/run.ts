@@ -154,7 +154,8 @@ async function guarded(context: Context, report: StreamReport, at: string, step:
     const isWholeRun = at === 'run';
     if (!isWholeRun && (isTidemarkError(error, 'FENCED') || context.signal?.aborted)) throw error;
     if (context.signal?.aborted) return false;
-    context.log.error({ stream: report.stream, at, error: messageOf(error) }, 'failed');
+    const code = isTidemarkError(error) ? error.code : 'INTERNAL';
+    context.log.error({ stream: report.stream, at, code, error: messageOf(error) }, 'failed');
     report.failures.push({ error, at });
     return false;
   }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +94,7 @@ export async function openStage(): Promise<Stage> {
           store,
           pool: other,
           clock,
+          randomId: randomUUID,
           scratch: join(scratch, 'work'),
           quarantine: async (_batch, records) => {
             for await (const record of records) quarantined.push(record);
