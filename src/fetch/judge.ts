@@ -3,9 +3,9 @@ import type { Micros } from '../clock.ts';
 import { JsonError, LayoutError } from '../json/errors.ts';
 import { type BodyLayout, type BodyMeasure, measureBody } from '../json/measure.ts';
 import { fieldNames, streamFields } from '../page/fields.ts';
+import { scalarText, timeReader as timesAt } from '../page/times.ts';
 import { parseRetryAfter } from '../retry.ts';
 import type { Stream } from '../stream.ts';
-import { parseInstant } from '../time.ts';
 import type { HttpAnswer } from './client.ts';
 import { ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
 import { secretReference } from './request.ts';
@@ -145,28 +145,10 @@ type Measured = Pick<Page, 'body' | 'measure'>;
 export function timeReader(stream: Stream, { body, measure }: Measured): (record: number) => Micros | null {
   const capture = captureOf(stream);
   const [{ name, form }] = stream.version;
-  const column = capture.indexOf(name);
-  return (record) => {
-    const text = scalarText(body, measure.captured, record * capture.length + column);
-    return text === null ? null : parseInstant(text, form);
-  };
+  return timesAt({ body, captured: measure.captured, width: capture.length }, capture.indexOf(name), form);
 }
 
 function capturedText(stream: Stream, { body, measure }: Measured, record: number, name: string): string | null {
   const capture = captureOf(stream);
   return record < 0 ? null : scalarText(body, measure.captured, record * capture.length + capture.indexOf(name));
-}
-
-const QUOTE = 0x22;
-
-/** Text or digits of a JSON value; null where it is absent, null, or no scalar. */
-function scalarText(body: Buffer, captured: Uint32Array, field: number): string | null {
-  const [start = 0, end = 0] = [captured[2 * field], captured[2 * field + 1]];
-  if (end <= start) return null;
-  const first = body[start] ?? 0;
-  if (first === QUOTE) {
-    const raw = body.toString('utf8', start + 1, end - 1);
-    return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
-  }
-  return first === 0x2d || (first >= 0x30 && first <= 0x39) ? body.toString('latin1', start, end) : null;
 }

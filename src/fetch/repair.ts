@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors.ts';
+import { rawScope } from '../landing/scope.ts';
 import type { DeadLetter, Window } from '../manifest/documents.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { parseRawKey, windowPrefix } from '../store/keys.ts';
@@ -7,7 +8,7 @@ import type { Stream } from '../stream.ts';
 import { SECOND } from '../time.ts';
 import { resolveDeadLetter, showDeadLetter } from './dead-letter.ts';
 import type { FetchEffects } from './effects.ts';
-import { type FetchedWindow, fetchWindow, rawScope } from './window.ts';
+import { type FetchedWindow, fetchWindow } from './window.ts';
 
 export type RetryOutcome =
   | { readonly outcome: 'already'; readonly letter: DeadLetter }

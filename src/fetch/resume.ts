@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { JsonError, LayoutError } from '../json/errors.ts';
+import { pageOfReceipt } from '../landing/land.ts';
 import type { Receipt } from '../manifest/documents.ts';
 import { type LandedAnswer, type LandedSlot, landedSlots } from '../manifest/landed.ts';
 import { readBody } from '../store/compress.ts';
@@ -9,7 +10,7 @@ import { ContinuationError } from './continuation.ts';
 import { openGaps } from './dead-letter.ts';
 import type { WindowJob } from './effects.ts';
 import { measurePage } from './judge.ts';
-import { pageOfReceipt, writeRecoveredReceipt } from './land.ts';
+import { writeRecoveredReceipt } from './land.ts';
 import { type Position, positionUrl, sinceOf } from './request.ts';
 
 /**

@@ -1,4 +1,6 @@
 import type { Micros } from '../clock.ts';
+import { pageOfReceipt } from '../landing/land.ts';
+import { rawScope } from '../landing/scope.ts';
 import type { FetchTotals, Head, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
 import { beginWindow, type Commit, commitWindow, sameWindow } from '../manifest/head.ts';
 import type { LandedAnswer } from '../manifest/landed.ts';
@@ -13,7 +15,6 @@ import { type Intern, runChain } from './chain.ts';
 import { type ChainState, distinctShapes, notePage, shapeInterner } from './chain-state.ts';
 import { resolveCovered } from './dead-letter.ts';
 import { type FetchEffects, newTotals, type WindowJob } from './effects.ts';
-import { pageOfReceipt } from './land.ts';
 import { sweepStart } from './plan.ts';
 import { revealCredentials } from './request.ts';
 import { ownReceipt, recoverOrphan, resumeChain } from './resume.ts';
@@ -24,12 +25,6 @@ export interface FetchedWindow extends StoredManifest {
   /** Dead letters that this window resolved. */
   readonly resolved: readonly string[];
 }
-
-/** The environment in raw keys: the configured one, `_` where records carry their own or there is none. */
-export const rawScope = ({ name, environment }: Stream): RawScope => ({
-  stream: name,
-  environment: environment && 'constant' in environment ? environment.constant : '_',
-});
 
 /**
  * Fetches one window to its end and commits it: every page with its receipt, the manifest, and then the head, which makes it known to

@@ -1,5 +1,5 @@
 import type { Micros } from '../clock.ts';
-import type { Batch } from '../manifest/documents.ts';
+import type { Batch, WindowKind } from '../manifest/documents.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import type { Stream } from '../stream.ts';
 
@@ -57,7 +57,7 @@ export interface Warehouse {
 export interface LedgerEntry {
   readonly batch: string;
   readonly origin: Batch['origin'];
-  readonly windowKind: 'poll' | 'sweep' | 'backfill' | null;
+  readonly windowKind: WindowKind | null;
   readonly windowStart: Micros | null;
   readonly windowEnd: Micros | null;
   readonly rows: number;

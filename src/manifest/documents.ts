@@ -6,10 +6,22 @@ import type { WindowRef } from '../store/keys.ts';
 
 /** The documents that stages leave for one another. Times are Micros; hashes are hex. All but Head are immutable once written. */
 
-export type WindowKind = 'poll' | 'sweep' | 'backfill';
+/** push: of times of receipt, not of version times; what was sent to us in that stretch of the clock. */
+export type WindowKind = 'poll' | 'sweep' | 'backfill' | 'push';
 
 export interface Window extends WindowRef {
   readonly kind: WindowKind;
+}
+
+/** One request of a partner that pushes. */
+export interface Delivery {
+  /** The partner's own id of it, where it names one. */
+  readonly id: string | null;
+  /** Of its body, as it was signed. */
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly records: number;
+  readonly receivedAt: Micros;
 }
 
 /** What was measured of one answer at landing. Written after the page, before the cursor moves. */
@@ -48,6 +60,8 @@ export interface Receipt {
   readonly attempts: number;
   readonly requestedAt: Micros;
   readonly landedAt: Micros;
+  /** For a page of pushes: what it is made of, in the order of its records. One alone is the page, byte for byte. */
+  readonly deliveries?: readonly Delivery[];
 }
 
 /** full: as asked; short: fewer than asked though more is to come; duplicate: the records of an earlier page again; recovered: measured
@@ -154,8 +168,25 @@ export interface Head {
   readonly sweptAt: { readonly outOfOrder: Micros | null; readonly lateness: Micros | null };
   /** Windows that were begun and are not committed. */
   readonly open: readonly Window[];
+  /** Absent where nobody ever listened. */
+  readonly pushes?: PushWindows;
   /** Committed windows whose batches are not all loaded, oldest first. */
   readonly pending: readonly PendingWindow[];
+}
+
+export interface PushWindows {
+  /** Counts the windows: the generation of the last one that was begun. */
+  readonly epoch: number;
+  readonly open: readonly OpenPush[];
+}
+
+/** A window that a listener lands pushes in. Listeners hold no lease: each window is an entry of its own, with a generation of its own. */
+export interface OpenPush {
+  readonly window: Window;
+  readonly epoch: number;
+  readonly holder: Omit<Holder, 'beat'>;
+  /** Somebody has begun to commit it: what its listener lands from now on is not acknowledged. */
+  readonly closing: boolean;
 }
 
 export interface Holder {

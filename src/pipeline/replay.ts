@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
 import { messageOf, TidemarkError } from '../errors.ts';
-import { rawScope } from '../fetch/window.ts';
+import { rawScope } from '../landing/scope.ts';
 import type { Batch, Receipt } from '../manifest/documents.ts';
 import { landedPages, type TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';

@@ -10,6 +10,8 @@ import { compactInstant, formatInstant, parseInstant } from '../time.ts';
 export interface WindowRef {
   readonly start: Micros;
   readonly end: Micros;
+  /** `push`: times of receipt, in a folder of its own: a poll of the same stretch of version time is another window. */
+  readonly kind?: string;
 }
 
 export interface RawScope {
@@ -26,7 +28,11 @@ export function hourPrefix(scope: RawScope, instant: Micros): string {
   return `${rawPrefix(scope.stream)}env=${scope.environment}/dt=${iso.slice(0, 10)}/hr=${iso.slice(11, 13)}/`;
 }
 
-export const windowName = (window: WindowRef): string => `${compactInstant(window.start)}_${compactInstant(window.end)}`;
+export const windowName = (window: WindowRef): string =>
+  `${compactInstant(window.start)}_${compactInstant(window.end)}${window.kind === 'push' ? PUSHED : ''}`;
+
+/** Ends the name of a window of pushes. */
+const PUSHED = '_push';
 
 /** Everything that was landed for one window, by any generation. */
 export const windowPrefix = (scope: RawScope, window: WindowRef): string => `${hourPrefix(scope, window.start)}win=${windowName(window)}/`;
@@ -60,17 +66,17 @@ export interface RawName extends RawScope {
     | { readonly kind: 'page' | 'receipt'; readonly slot: number; readonly alternative: string | null };
 }
 
-const RAW_NAME = /^raw\/v1\/([^/]+)\/env=([^/]+)\/dt=[^/]+\/hr=[^/]+\/win=([^/_]+)_([^/_]+)\/gen=(\d+)\/([^/]+)$/;
+const RAW_NAME = /^raw\/v1\/([^/]+)\/env=([^/]+)\/dt=[^/]+\/hr=[^/]+\/win=([^/_]+)_([^/_]+)(_push)?\/gen=(\d+)\/([^/]+)$/;
 const FILE_NAME = /^page-(\d+)(?:\.alt-([0-9a-f]+))?\.(json\.zst|receipt\.json)$/;
 
 /** The inverse of pageKey, alternativeKey, receiptKey and manifestKey. @returns null for any other key. */
 export function parseRawKey(key: string): RawName | null {
-  const [, stream, environment, from, to, generation, name] = RAW_NAME.exec(key) ?? [];
+  const [, stream, environment, from, to, pushed, generation, name] = RAW_NAME.exec(key) ?? [];
   const start = parseCompact(from);
   const end = parseCompact(to);
   const file = parseFileName(name);
   if (!stream || !environment || start === null || end === null || !file) return null;
-  return { stream, environment, window: { start, end }, epoch: Number(generation), file };
+  return { stream, environment, window: { start, end, ...(pushed && { kind: 'push' }) }, epoch: Number(generation), file };
 }
 
 function parseFileName(name = ''): RawName['file'] | null {

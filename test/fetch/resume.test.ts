@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { fetchWindow, rawScope } from '../../src/fetch/window.ts';
+import { fetchWindow } from '../../src/fetch/window.ts';
+import { rawScope } from '../../src/landing/scope.ts';
 import { takeOver } from '../../src/manifest/head.ts';
 import { landedSlots } from '../../src/manifest/landed.ts';
 import { readHead, updateHead } from '../../src/manifest/state.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { rawScope } from '../../src/fetch/window.ts';
+import { rawScope } from '../../src/landing/scope.ts';
 import type { LedgerEntry } from '../../src/load/warehouse.ts';
 import { landedSlots } from '../../src/manifest/landed.ts';
 import { HOUR } from '../../src/time.ts';

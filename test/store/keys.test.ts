@@ -37,8 +37,9 @@ it('keys of raw pages tell window, generation and slot again', () => {
       fc.nat(),
       fc.integer({ min: 1, max: 5e6 }),
       hex,
-      (start, length, epoch, slot, sha256) => {
-        const asked = { start, end: start + length };
+      fc.constantFrom({}, { kind: 'push' }),
+      (start, length, epoch, slot, sha256, kind) => {
+        const asked = { start, end: start + length, ...kind };
         const generation = generationPrefix(scope, asked, epoch);
         const name = { ...scope, window: asked, epoch };
         const own = pageKey(generation, slot);
@@ -53,6 +54,12 @@ it('keys of raw pages tell window, generation and slot again', () => {
       },
     ),
   );
+});
+
+it('R26: what was pushed in a stretch of the clock lies beside what was asked for the same stretch of time', () => {
+  const pushed = windowPrefix(scope, { ...window, kind: 'push' });
+  expect(pushed.startsWith(windowPrefix(scope, window))).toBe(false);
+  expect(windowPrefix(scope, { ...window, kind: 'poll' })).toBe(windowPrefix(scope, window));
 });
 
 it('other keys are no raw pages', () => {
