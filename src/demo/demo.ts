@@ -11,13 +11,11 @@ import type { Configuration } from '../stream.ts';
 import { formatInstant } from '../time.ts';
 import { Ledger } from './ledger.ts';
 import { isProved, type Proof, prove } from './proof.ts';
-import { type DemoWorld, prepareDemo } from './setup.ts';
+import { type DemoWorld, prepareDemo, type WorldSize } from './setup.ts';
 import { runWorker, type WorkerEvent } from './worker.ts';
 
-export interface DemoOptions {
+export interface DemoOptions extends WorldSize {
   readonly folder: string;
-  readonly seed: number;
-  readonly now: Micros;
   /** Told about every step: `live` lines are the state so far. */
   readonly say: (event: string, live: readonly StreamProgress[]) => void;
 }
@@ -43,6 +41,7 @@ export interface StreamProof extends StreamProgress {
 export interface DemoReport {
   readonly proved: boolean;
   readonly seed: number;
+  readonly rate: number;
   readonly now: string;
   readonly configuration: string;
   readonly kills: number;
@@ -51,7 +50,7 @@ export interface DemoReport {
   readonly streams: readonly StreamProof[];
 }
 
-/** Kills the worker when this many pages of the second poll have landed: in the middle of a window. */
+/** Kills the worker once, when this many pages of a poll have landed: in the middle of its windows. The first poll is left in peace. */
 const KILL_AT_PAGE = 3;
 
 /**
@@ -61,7 +60,7 @@ const KILL_AT_PAGE = 3;
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const startedAt = systemClock.monotonicMs();
   const folder = resolve(options.folder);
-  const world = await prepareDemo(folder, options.seed, options.now);
+  const world = await prepareDemo(folder, options);
   const ledger = new Ledger();
   try {
     let kills = 0;
@@ -72,14 +71,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
         `poll ${index + 1} of ${world.polls.length}: the partner's clock reads ${formatInstant(now)}${isLast ? '; with the sweep over 48 h' : ''}`,
         ledger.progress(),
       );
-      kills += await poll(world, now, { isLast, mayKill: index === 1 }, ledger, options);
+      kills += await poll(world, now, { isLast, mayKill: index > 0 && kills === 0 }, ledger, options);
     }
     const streams = await proveAll(world, ledger);
     const seconds = (systemClock.monotonicMs() - startedAt) / 1000;
-    const proved = streams.every((stream) => isProved(stream.proof) && stream.gaps === 0) && kills === 1;
     return {
-      proved,
+      proved: kills === 1 && streams.every((stream) => isProved(stream.proof) && stream.gaps === 0),
       seed: options.seed,
+      rate: options.rate,
       now: formatInstant(options.now),
       configuration: world.configuration,
       kills,
