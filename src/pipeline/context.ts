@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { Clock } from '../clock.ts';
-import { createRequestBudget, type RequestBudget } from '../fetch/budget.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { createRequestBudget, type KeyBudget, type TicketDesk } from '../fetch/budget.ts';
 import { createHttpClient, type Exchange } from '../fetch/client.ts';
 import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
 import { secretReference } from '../fetch/request.ts';
+import { sharedDesk } from '../fetch/shared-budget.ts';
 import { writeQuarantine } from '../gate/quarantine.ts';
 import { openWarehouse } from '../load/open.ts';
 import type { Warehouse } from '../load/warehouse.ts';
 import type { Log } from '../log.ts';
+import type { Priority } from '../manifest/budget.ts';
 import { type HolderInfo, thisProcess } from '../manifest/holder.ts';
 import { acquireLease, type Lease } from '../manifest/lease.ts';
 import type { NormalizeEffects } from '../normalize/normalize.ts';
@@ -29,7 +31,8 @@ export interface Context {
   /** Folder for intermediate files of this process. */
   readonly scratch: string;
   readonly signal: AbortSignal | undefined;
-  fetchEffects(stream: Stream): FetchEffects;
+  /** @param priority of its requests: backfill takes what live leaves. */
+  fetchEffects(stream: Stream, priority?: Priority): FetchEffects;
   normalizeEffects(stream: Stream): NormalizeEffects;
   lease(stream: Stream): Promise<Lease>;
   close(): Promise<void>;
@@ -71,6 +74,8 @@ export async function openContext(configuration: Configuration, options: Context
     random: Math.random,
     randomId,
     holder: () => thisProcess(randomId),
+    // Also where `--now` states another time: the partner counts by its own clock.
+    wall: () => systemClock.now() / 1000,
     pool: () => (pool ??= openPool(workers.threads, { memoryBytes: workers.memoryBytes, tempDirectory: scratch })),
     close: async () => {
       await pool?.close();
@@ -91,6 +96,8 @@ export interface ContextEffects extends ContextOptions {
   readonly random: () => number;
   readonly randomId: () => string;
   readonly holder: () => HolderInfo;
+  /** What all processes that share a request budget take for the time, in milliseconds since the Unix epoch; the clock's own where left out. */
+  readonly wall?: () => number;
   /** The normalizer's threads, which need not begin before there is work for them. */
   readonly pool: () => Pool;
   readonly close: () => Promise<void>;
@@ -98,7 +105,7 @@ export interface ContextEffects extends ContextOptions {
 
 export function contextOver(configuration: Configuration, effects: ContextEffects): Context {
   const { clock, log, store, scratch, signal, random, randomId, exchange, progress } = effects;
-  const budgets = new Map<string, RequestBudget>();
+  const budgets = new Map<string, KeyBudget>();
   return {
     configuration,
     clock,
@@ -107,13 +114,13 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
     warehouse: effects.warehouse,
     scratch,
     signal,
-    fetchEffects: (stream) => ({
+    fetchEffects: (stream, priority = 'live') => ({
       store,
       clock,
       random,
       randomId,
       exchange,
-      budget: budgetFor(budgets, clock, stream),
+      budget: budgetFor(budgets, configuration, effects, stream).lane(priority),
       log,
       progress,
       signal,
@@ -130,14 +137,24 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
       },
     }),
     lease: (stream) => acquireLease({ store, stream: stream.name, clock, log, holder: effects.holder(), randomId, wait: true, signal }),
-    close: effects.close,
+    close: async () => {
+      for (const budget of budgets.values()) await budget.close();
+      await effects.close();
+    },
   };
 }
 
-/** Streams that ask one host with one key share its budget. */
-function budgetFor(budgets: Map<string, RequestBudget>, clock: Clock, { source }: Stream): RequestBudget {
-  const name = `${new URL(source.list).origin} ${secretReference(source.auth)}`;
-  const budget = budgets.get(name) ?? createRequestBudget(clock, source.requestsPerMinute);
+/** What streams share that ask one host with one key. */
+const budgetName = ({ source }: Stream): string => `${new URL(source.list).origin} ${secretReference(source.auth)}`;
+
+function budgetFor(budgets: Map<string, KeyBudget>, { streams }: Configuration, effects: ContextEffects, stream: Stream): KeyBudget {
+  const name = budgetName(stream);
+  const perMinute = Math.min(
+    ...[stream, ...streams].filter((each) => budgetName(each) === name).map((each) => each.source.requestsPerMinute),
+  );
+  const { store, clock, log, random, wall = () => clock.now() / 1000 } = effects;
+  const desk = (): TicketDesk => sharedDesk({ store, clock, log, random, name, perMinute, holder: effects.holder(), wall });
+  const budget = budgets.get(name) ?? createRequestBudget(clock, perMinute, { desk: desk(), wall });
   budgets.set(name, budget);
   return budget;
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
 import { compactInstant, formatInstant, parseInstant } from '../time.ts';
 
@@ -97,6 +98,11 @@ export const partKey = (stream: string, batch: string, kind: 'part' | 'sightings
 
 export const headKey = (stream: string): string => `state/${stream}/head.json`;
 export const schemaKey = (stream: string): string => `state/${stream}/schema.json`;
+/** What is asked of one origin with one key counts as one, whichever streams ask; `name` says both (no secrets). */
+export function budgetKey(name: string): string {
+  const readable = name.replace(/^https?:\/\//, '').replaceAll(/[^A-Za-z0-9.]+/g, '-');
+  return `state/budget/${readable.slice(0, 80)}-${hash('sha256', name).slice(0, 8)}.json`;
+}
 
 export const deadLetterPrefix = (stream: string): string => `dead-letter/${stream}/`;
 export const deadLetterKey = (stream: string, id: string): string => `${deadLetterPrefix(stream)}${id}.json`;

@@ -40,8 +40,9 @@ test('what the partner asks for holds back everybody who shares the budget', asy
   const clock = virtualClock();
   const budget = createRequestBudget(clock, 1_000);
   budget.pause(5_000);
-  await budget.take();
-  expect(clock.monotonicMs()).toBe(5_000);
+  await budget.lane('backfill').take();
+  expect(clock.monotonicMs()).toBeGreaterThanOrEqual(5_000);
+  expect(clock.monotonicMs()).toBeLessThan(5_100);
 });
 
 test('R1, R14: retries count: a source that fails half of the time is asked no more often than the limit', async () => {
