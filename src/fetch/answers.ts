@@ -6,6 +6,7 @@ import { lookalikeOf } from './chain-state.ts';
 import type { WindowJob } from './effects.ts';
 import type { Page } from './judge.ts';
 import { timeReader } from './judge.ts';
+import { isNewestFirst } from './order.ts';
 
 /** How two answers to the same question relate, record by record, by their bytes. */
 export type Relation = 'same' | 'superset' | 'subset' | 'other';
@@ -19,16 +20,17 @@ export function relate(first: Page, second: Page): Relation {
   return after.isSubsetOf(before) ? 'subset' : 'other';
 }
 
-/** @returns the least version time of the records that `previous` does not hold; null where there are none. */
-export function newFrom(stream: Stream, previous: Page, page: Page): Micros | null {
+/** @returns the least version time of the records that `previous` does not hold, or, newest first, the greatest; null where there are none. */
+export function nearestNew(stream: Stream, previous: Page, page: Page): Micros | null {
   const before = recordTexts(previous);
   const timeAt = timeReader(stream, page);
-  let least: Micros | null = null;
+  const nearer = isNewestFirst(stream.source) ? Math.max : Math.min;
+  let nearest: Micros | null = null;
   for (let i = 0; i < page.measure.records; i++) {
     const time = before.has(recordText(page, i)) ? null : timeAt(i);
-    if (time !== null && (least === null || time < least)) least = time;
+    if (time !== null) nearest = nearest === null ? time : nearer(nearest, time);
   }
-  return least;
+  return nearest;
 }
 
 const recordText = ({ body, measure }: Page, i: number): string => body.toString('latin1', measure.spans[2 * i], measure.spans[2 * i + 1]);

@@ -32,6 +32,8 @@ export interface PageFailure {
   readonly attempts: number;
   /** Whether the source may answer later without anybody changing anything. */
   readonly transient: boolean;
+  /** A page that says that there is more, but not where: what it holds is good. */
+  readonly dangling: { readonly page: Page; readonly origin: AnswerOrigin } | null;
 }
 
 export type AskOutcome =
@@ -71,7 +73,8 @@ async function attemptPage(job: WindowJob, position: Position, size: number, att
 
 function conclude(job: WindowJob, judgement: Judgement, answer: HttpAnswer, origin: AnswerOrigin): Attempted<AskOutcome> {
   if (judgement.kind === 'page') return { done: true, value: { kind: 'page', page: judgement.page, origin } };
-  const failure = { url: origin.url, status: answer.status, body: answer.body, attempts: origin.attempts, reason: judgement.reason };
+  const { url, attempts } = origin;
+  const failure = { url, status: answer.status, body: answer.body, attempts, reason: judgement.reason, dangling: null };
   switch (judgement.kind) {
     case 'denied':
       throw refusedForGood(origin.url, judgement.reason, judgement.hint, answer.status);
@@ -81,7 +84,10 @@ function conclude(job: WindowJob, judgement: Judgement, answer: HttpAnswer, orig
       job.totals.refused += 1;
       return {
         done: false,
-        value: { kind: 'failed', failure: { ...failure, hint: judgement.hint, transient: false } },
+        value: {
+          kind: 'failed',
+          failure: { ...failure, hint: judgement.hint, transient: false, dangling: dangling(judgement.page, origin) },
+        },
         retryAfterMs: null,
       };
     case 'transient': {
@@ -91,6 +97,8 @@ function conclude(job: WindowJob, judgement: Judgement, answer: HttpAnswer, orig
     }
   }
 }
+
+const dangling = (page: Page | null, origin: AnswerOrigin): PageFailure['dangling'] => page && { page, origin };
 
 /** The exchange itself failed: transiently, with a body that is none, or for good. */
 function concludeBroken(job: WindowJob, error: unknown, url: string): Attempted<AskOutcome> {
@@ -105,6 +113,7 @@ function concludeBroken(job: WindowJob, error: unknown, url: string): Attempted<
     reason: messageOf(error),
     hint: error.hint ?? '',
     transient: error.transient,
+    dangling: null,
   };
   return { done: false, value: { kind: 'failed', failure }, retryAfterMs: null };
 }

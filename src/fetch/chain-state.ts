@@ -1,11 +1,11 @@
 import type { Micros } from '../clock.ts';
-import type { Gap, ManifestPage } from '../manifest/documents.ts';
+import type { Gap, ManifestPage, Window } from '../manifest/documents.ts';
 import { type ShapeJson, shapeFromJson } from '../schema/shape.ts';
 import type { Source } from '../stream.ts';
-import { SECOND } from '../time.ts';
 import type { PageFailure } from './ask.ts';
 import type { Page } from './judge.ts';
 import type { KnownAnswer } from './land.ts';
+import { type ChainOrder, newOrder } from './order.ts';
 import type { Position } from './request.ts';
 
 /** What a chain knows of itself: everything in it can be read again from the receipts that it landed. */
@@ -25,20 +25,28 @@ export interface ChainState {
   /** What earlier processes landed in slots that the chain has not reached. */
   readonly known: Map<number, KnownAnswer[]>;
   readonly gaps: Gap[];
-  /** Greatest version time that landed. */
-  maxTime: Micros | null;
-  minTime: Micros | null;
-  /** Whether a page reached back behind the one before it: then the order of the chain proves nothing. */
-  disordered: boolean;
+  readonly order: ChainOrder;
+  /** When the first question was asked: what was recorded as missing after that is not answered by this chain. */
+  askedSince: Micros;
   duplicatesInARow: number;
+  emptyInARow: number;
   /** Slot at which the chain last began anew by time, and how many pages it has brought since that were not known before. */
   begunAt: number;
   freshSince: number;
-  /** Short pages in a row that came again just the same: the source's pages are short by habit. */
-  shortByHabit: number;
+  /** Where the chain last began anew by time, and how often it did so without getting further. */
+  readonly restarts: { since: Micros; stalled: number };
+  readonly habit: ShortHabit;
   isolation: Isolation | null;
   /** The page before, to tell records that are sent again from records that are out of order. */
   previous: Page | null;
+}
+
+/** Short pages in a row that came again just the same: whether the source makes short pages, and of what size. A full page ends it. */
+export interface ShortHabit {
+  pages: number;
+  records: number;
+  /** How many of them, the last ones, had that many records. */
+  alike: number;
 }
 
 /** A page that could not be had whole, while smaller pages are tried in its place. */
@@ -53,7 +61,7 @@ export interface Isolation {
   descending: boolean;
 }
 
-export function newChainState(start: Micros, size: number): ChainState {
+export function newChainState(start: Micros, size: number, askedSince: Micros): ChainState {
   return {
     position: { since: start, cursor: null },
     slot: 1,
@@ -63,13 +71,14 @@ export function newChainState(start: Micros, size: number): ChainState {
     pages: new Map(),
     known: new Map(),
     gaps: [],
-    maxTime: null,
-    minTime: null,
-    disordered: false,
+    order: newOrder(),
+    askedSince,
     duplicatesInARow: 0,
+    emptyInARow: 0,
     begunAt: 1,
     freshSince: 0,
-    shortByHabit: 0,
+    restarts: { since: start, stalled: 0 },
+    habit: { pages: 0, records: 0, alike: 0 },
     isolation: null,
     previous: null,
   };
@@ -81,6 +90,7 @@ export function beginAnew(state: ChainState): void {
   state.begunAt = state.slot;
   state.freshSince = 0;
   state.duplicatesInARow = 0;
+  state.emptyInARow = 0;
   state.previous = null;
 }
 
@@ -98,49 +108,11 @@ export function notePage(state: ChainState, page: ManifestPage, intern: (shape: 
   state.lookalikes.set(lookalike, [...(state.lookalikes.get(lookalike) ?? []), page.key]);
 }
 
-/**
- * Notes the version times of a page that the chain goes through.
- * @param newFrom least version time of the records that the page before it did not hold; null where that proves no order.
- */
-export function noteTimes(
-  state: ChainState,
-  { minTime, maxTime }: Pick<ManifestPage, 'minTime' | 'maxTime'>,
-  newFrom: Micros | null,
-): void {
-  if (minTime === null || maxTime === null) return;
-  if (state.maxTime !== null && newFrom !== null && newFrom < state.maxTime) state.disordered = true;
-  state.maxTime = Math.max(state.maxTime ?? maxTime, maxTime);
-  state.minTime = Math.min(state.minTime ?? minTime, minTime);
-}
-
-/** Records at the restarting instant may be on both sides of it, and some APIs leave out the instant that `since` names. */
-const RESTART_OVERLAP: Micros = SECOND;
-
-/**
- * The instant before which the chain has everything: where it may begin again. In a chain whose pages came in order that is the last
- * landed version time; otherwise something may still be missing over the whole out-of-order bound.
- */
-export function safePoint(state: ChainState, start: Micros, outOfOrder: Micros): Micros {
-  if (state.maxTime === null) return start;
-  return Math.max(start, state.maxTime - (state.disordered ? outOfOrder : 0) - RESTART_OVERLAP);
-}
-
-/** A chain that lists the newest first cannot be entered in the middle by time. */
-export const isNewestFirst = ({ pagination }: Source): boolean => pagination.kind === 'last-id' && pagination.order === 'newest-first';
+/** Where the chain may be entered by time without going back into a stretch that was bridged. */
+export const floorOf = ({ gaps }: ChainState, { start }: Window): Micros => gaps.reduce((floor, gap) => Math.max(floor, gap.to - 1), start);
 
 /** Whether smaller pages may be asked at the same position. Page numbers mean something else at another size. */
 export const canShrink = (source: Source): boolean => source.sizeParameter !== null && source.pagination.kind !== 'page';
-
-/** The chain is past everything that the window asks for. */
-export function isPast(
-  source: Source,
-  page: Pick<ManifestPage, 'minTime' | 'maxTime'>,
-  window: { start: Micros; end: Micros },
-  outOfOrder: Micros,
-): boolean {
-  if (isNewestFirst(source)) return page.maxTime !== null && page.maxTime < window.start;
-  return page.minTime !== null && page.minTime > window.end + outOfOrder;
-}
 
 /** Pages of one window nearly all have the same shape: one copy of each is kept. */
 export function shapeInterner(): (shape: ShapeJson) => ShapeJson {

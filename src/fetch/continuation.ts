@@ -2,8 +2,22 @@ import type { BodyMeasure } from '../json/measure.ts';
 import type { Pagination, Source } from '../stream.ts';
 import { nextUrl } from './request.ts';
 
-/** Where the chain goes after a page: the next position, or null where the partner says that there is no more. */
-export type Continuation = { readonly next: string | null };
+/** Where the chain goes after a page, or how it is known that it ends there. */
+export interface Continuation {
+  readonly next: string | null;
+  readonly end: ChainEnd | null;
+}
+
+/**
+ * stated: the partner says that there is no more; inferred: the page is shorter than asked, which a page that came short is as well;
+ * lost: the partner says that there is more, but not where. Null where the chain goes on.
+ */
+export type ChainEnd = 'stated' | 'inferred' | 'lost';
+
+const STATED: Continuation = { next: null, end: 'stated' };
+const INFERRED: Continuation = { next: null, end: 'inferred' };
+const LOST: Continuation = { next: null, end: 'lost' };
+const goesOn = (next: string): Continuation => ({ next, end: null });
 
 /** What an answer says about what comes next. */
 export interface AnswerFacts {
@@ -31,44 +45,44 @@ export function envelopePaths(pagination: Pagination): (readonly string[])[] {
 }
 
 /**
- * @throws ContinuationError where the envelope contradicts the configuration (no `more`, more to come without a cursor);
- * SOURCE_REFUSED where the next URL leaves the source's origin.
+ * @throws ContinuationError where the envelope contradicts the configuration (no `more`, a cursor that is none); SOURCE_REFUSED where the next URL
+ * leaves the source's origin.
  */
 export function continuationOf(source: Source, facts: AnswerFacts): Continuation {
   const { pagination } = source;
   if (pagination.kind === 'link-header') {
     const target = linkNext(facts.headers['link'] ?? '');
-    return { next: target === null ? null : nextUrl(source, target, facts.url) };
+    return target === null ? STATED : goesOn(nextUrl(source, target, facts.url));
   }
   const more = statedMore(pagination, facts);
-  if (more === false) return { next: null };
+  if (more === false) return STATED;
   switch (pagination.kind) {
     case 'cursor':
-      return { next: unlessIdle(required(statedNext(facts), more), facts, more) };
+      return named(statedNext(facts), facts, more);
     case 'next-url': {
-      const next = required(statedNext(facts), more);
-      return { next: next === null ? null : unlessIdle(nextUrl(source, next, facts.url), facts, more) };
+      const next = statedNext(facts);
+      return named(next === null ? null : nextUrl(source, next, facts.url), facts, more);
     }
     case 'page':
-      return { next: counts(facts, more) ? String(Number(facts.cursor ?? pagination.first) + 1) : null };
+      return counted(String(Number(facts.cursor ?? pagination.first) + 1), facts, more);
     case 'offset':
-      return { next: counts(facts, more) ? String(Number(facts.cursor ?? 0) + facts.measure.records) : null };
+      // A page without records does not move the position, whatever it says of more.
+      return facts.measure.records === 0 && more ? LOST : counted(String(Number(facts.cursor ?? 0) + facts.measure.records), facts, more);
     case 'last-id':
-      return { next: counts(facts, more) ? required(facts.lastId, true) : null };
+      return counted(facts.lastId, facts, more);
   }
 }
 
-/** Without a statement, a page that is shorter than asked is the last; an empty one always is. */
-const counts = (facts: AnswerFacts, more: boolean | null): boolean =>
-  facts.measure.records > 0 && (more ?? facts.measure.records >= facts.size);
+/** The position that the envelope names. Some APIs always name one: an empty page that names its own has nothing behind it. */
+function named(next: string | null, { measure, cursor }: AnswerFacts, more: boolean | null): Continuation {
+  if (next === null) return more ? LOST : STATED;
+  return more === null && measure.records === 0 && next === cursor ? STATED : goesOn(next);
+}
 
-/** Some APIs always name a position: an empty page that names its own has nothing behind it. */
-const unlessIdle = (next: string | null, facts: AnswerFacts, more: boolean | null): string | null =>
-  more === null && facts.measure.records === 0 && next === facts.cursor ? null : next;
-
-function required(next: string | null, more: boolean | null): string | null {
-  if (next === null && more === true) throw new ContinuationError('says that there is more, but not where');
-  return next;
+/** The position that follows from the page. Without a statement, a page that is shorter than asked is the last. */
+function counted(next: string | null, { measure, size }: AnswerFacts, more: boolean | null): Continuation {
+  if (more === null && (measure.records === 0 || measure.records < size)) return INFERRED;
+  return next === null ? LOST : goesOn(next);
 }
 
 /** `more` as the envelope states it; null where the configuration names no such member. */

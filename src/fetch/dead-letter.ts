@@ -49,13 +49,15 @@ export async function writeDeadLetter(job: WindowJob, lost: Lost): Promise<strin
   return letter.id;
 }
 
-function letterFor({ stream, window }: WindowJob, { failure, slot, position, size, gap }: Lost, at: Micros): DeadLetter {
-  const content = JSON.stringify([window.kind, position.since, position.cursor, gap]);
+function letterFor({ stream, window, ask }: WindowJob, { failure, slot, position, size, gap }: Lost, at: Micros): DeadLetter {
+  // The same loss in another ask of the window is another one.
+  const content = JSON.stringify([window.kind, position.since, position.cursor, gap, ...(ask > 0 ? [ask] : [])]);
   return {
     format: 1,
     id: `${windowName(window)}-${slotName(slot)}-${hash('sha256', content).slice(0, 8)}`,
     stream: stream.name,
     window,
+    ask,
     slot,
     cursor: position.cursor,
     url: positionUrl(stream.source, position, size),
@@ -120,19 +122,31 @@ export async function showDeadLetter(store: ObjectStore, stream: string, id: str
 }
 
 /** The gaps that earlier processes recorded while they fetched this window. */
-export async function openGaps(store: ObjectStore, stream: string, window: Window): Promise<Gap[]> {
-  const entries = await listDeadLetters(store, stream, 'open', `${windowName(window)}-`);
+export async function openGaps({ effects: { store }, stream, window, ask }: WindowJob): Promise<Gap[]> {
+  const entries = await listDeadLetters(store, stream.name, 'open', `${windowName(window)}-`);
   return entries.flatMap(({ letter }) =>
-    letter.gap !== null && letter.window.kind === window.kind ? [{ ...letter.gap, deadLetter: letter.id }] : [],
+    letter.gap !== null && letter.window.kind === window.kind && (letter.ask ?? 0) === ask
+      ? [{ ...letter.gap, deadLetter: letter.id }]
+      : [],
   );
 }
 
-/** Resolves every open letter whose gap lies within a window that was committed without gaps. @returns their ids. */
-export async function resolveCovered(job: WindowJob): Promise<string[]> {
+/**
+ * Resolves every open letter whose gap lies within a committed window, away from that window's own gaps.
+ * @param askedSince what was recorded as missing after the window was asked may be missing from its answers as well.
+ * @returns their ids.
+ */
+export async function resolveCovered(job: WindowJob, gaps: readonly Gap[], askedSince: Micros): Promise<string[]> {
   const { effects, stream, window } = job;
   const open = await listDeadLetters(effects.store, stream.name, 'open');
-  const covered = open.filter(({ letter }) => letter.gap !== null && letter.gap.from >= window.start && letter.gap.to <= window.end);
+  // A poll or a sweep is never asked before the time at which it ends.
+  const since = window.kind === 'backfill' ? askedSince : Math.max(askedSince, window.end);
+  const covered = open.filter(({ letter: { gap, at } }) => gap !== null && at <= since && isCovered(gap, window, gaps));
   for (const { letter } of covered)
     await resolveDeadLetter(effects, letter, `the ${window.kind} window ${windowName(window)} covers the gap`);
   return covered.map(({ letter }) => letter.id);
 }
+
+/** Also where it only touches a gap of the window: a gap may be a single instant. */
+const isCovered = (gap: NonNullable<DeadLetter['gap']>, window: Window, gaps: readonly Gap[]): boolean =>
+  gap.from >= window.start && gap.to <= window.end && gaps.every((other) => other.to < gap.from || other.from > gap.to);

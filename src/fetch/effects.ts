@@ -44,6 +44,8 @@ export interface WindowJob {
   /** Of the lease: the generation that this process lands in. */
   readonly epoch: number;
   readonly credentials: Credentials;
+  /** Which ask of the window it is: generations up to this one belong to an earlier, committed one. 0 for the first. */
+  readonly ask: number;
   readonly totals: MutableTotals;
 }
 

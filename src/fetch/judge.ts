@@ -7,7 +7,8 @@ import { scalarText, timeReader as timesAt } from '../page/times.ts';
 import { parseRetryAfter } from '../retry.ts';
 import type { Stream } from '../stream.ts';
 import type { HttpAnswer } from './client.ts';
-import { ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
+import { type ChainEnd, ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
+import { isNewestFirst } from './order.ts';
 import { secretReference } from './request.ts';
 
 /** A body that is a page, measured. */
@@ -16,15 +17,19 @@ export interface Page {
   readonly sha256: string;
   readonly measure: BodyMeasure;
   readonly next: string | null;
+  /** How it is known that the chain ends here; null where it goes on. */
+  readonly end: ChainEnd | null;
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
+  /** How far a record's version time lies on the wrong side of one that stands before it; 0 where the page is in order. */
+  readonly disorder: Micros;
 }
 
 /** What one answer is, looked at by itself. */
 export type Judgement =
   | { readonly kind: 'page'; readonly page: Page }
-  /** Not a page, whatever its status says. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly hint: string }
+  /** Not a page, whatever its status says; or one that leads nowhere, though it says that there is more. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly hint: string; readonly page: Page | null }
   /** The cursor is not known any more. */
   | { readonly kind: 'expired'; readonly reason: string }
   /** The partner will never answer this. */
@@ -39,7 +44,6 @@ export interface Asked {
 }
 
 const TRANSIENT = new Set([408, 409, 423, 425, 429]);
-const EXPIRED = new Set([400, 404, 410]);
 const FIRST_BYTES = 80;
 
 /** @param now for a `Retry-After` that is a date. @throws SOURCE_REFUSED where the next URL leaves the source's origin. */
@@ -53,7 +57,8 @@ export function judgeAnswer(stream: Stream, asked: Asked, answer: HttpAnswer, no
       retryAfterMs: parseRetryAfter(answer.headers['retry-after'], partnersNow(answer, now)),
     };
   }
-  if (EXPIRED.has(status) && asked.cursor !== null) return { kind: 'expired', reason: `status ${status} for a cursor` };
+  if (status >= 400 && status !== 401 && status !== 403 && asked.cursor !== null)
+    return { kind: 'expired', reason: `status ${status} for a cursor` };
   return { kind: 'denied', reason: `status ${status}`, hint: hintForStatus(stream, answer) };
 }
 
@@ -85,10 +90,12 @@ function captureOf(stream: Stream): readonly string[] {
 
 function judgeBody(stream: Stream, asked: Asked, answer: HttpAnswer): Judgement {
   try {
-    return { kind: 'page', page: measurePage(stream, asked, answer) };
+    const page = measurePage(stream, asked, answer);
+    if (page.end !== 'lost') return { kind: 'page', page };
+    return { kind: 'refused', reason: 'the answer says that there is more, but not where', hint: hintForBody(stream, answer), page };
   } catch (error) {
     if (error instanceof JsonError || error instanceof LayoutError || error instanceof ContinuationError) {
-      return { kind: 'refused', reason: reasonFor(answer, error), hint: hintForBody(stream, answer) };
+      return { kind: 'refused', reason: reasonFor(answer, error), hint: hintForBody(stream, answer), page: null };
     }
     throw error;
   }
@@ -113,7 +120,7 @@ export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswe
   const measure = measureBody(body, layoutOf(stream));
   const { pagination } = stream.source;
   const lastId = pagination.kind === 'last-id' ? capturedText(stream, { body, measure }, measure.records - 1, pagination.field) : null;
-  const { next } = continuationOf(stream.source, {
+  const { next, end } = continuationOf(stream.source, {
     headers,
     body,
     measure,
@@ -122,21 +129,24 @@ export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswe
     cursor: asked.cursor,
     size: asked.size,
   });
-  return { body, sha256: hash('sha256', body), measure, next, ...timesOf(stream, { body, measure }) };
+  return { body, sha256: hash('sha256', body), measure, next, end, ...timesOf(stream, { body, measure }) };
 }
 
-/** Least and greatest version time; texts that are no times are passed over (normalize quarantines their records). */
-function timesOf(stream: Stream, page: Measured): { minTime: Micros | null; maxTime: Micros | null } {
+/** Least and greatest version time, and the order; texts that are no times are passed over (normalize quarantines their records). */
+function timesOf(stream: Stream, page: Measured): Pick<Page, 'minTime' | 'maxTime' | 'disorder'> {
   let minTime: Micros | null = null;
   let maxTime: Micros | null = null;
+  let [fall, rise] = [0, 0];
   const timeAt = timeReader(stream, page);
   for (let record = 0; record < page.measure.records; record++) {
     const time = timeAt(record);
     if (time === null) continue;
     if (minTime === null || time < minTime) minTime = time;
     if (maxTime === null || time > maxTime) maxTime = time;
+    fall = Math.max(fall, maxTime - time);
+    rise = Math.max(rise, time - minTime);
   }
-  return { minTime, maxTime };
+  return { minTime, maxTime, disorder: isNewestFirst(stream.source) ? rise : fall };
 }
 
 type Measured = Pick<Page, 'body' | 'measure'>;

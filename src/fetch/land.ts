@@ -61,8 +61,9 @@ function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: 
     storedBytes,
     cursorIn,
     cursorOut: page.next,
-    more: page.next !== null,
+    more: page.next !== null || page.end === 'lost',
     pageSize: size,
+    disorder: page.disorder,
     ...origin,
     landedAt: job.effects.clock.now(),
   };

@@ -1,10 +1,11 @@
 import type { Micros } from '../clock.ts';
 import type { Gap } from '../manifest/documents.ts';
 import { SECOND } from '../time.ts';
-import { askPage, type PageFailure, sourceFailure } from './ask.ts';
-import { beginAnew, type ChainState, canShrink, type Isolation, isNewestFirst, safePoint } from './chain-state.ts';
+import { type AskOutcome, askPage, type PageFailure, sourceFailure } from './ask.ts';
+import { beginAnew, type ChainState, canShrink, floorOf, type Isolation } from './chain-state.ts';
 import { type Lost, writeDeadLetter } from './dead-letter.ts';
 import type { WindowJob } from './effects.ts';
+import { isNewestFirst, isOrdered, safePoint, safeUntil } from './order.ts';
 import type { Position } from './request.ts';
 
 /** While sizes are still being halved, each is tried so often: a failure by chance only makes the next page smaller. */
@@ -39,12 +40,22 @@ export async function giveUp(
   } else await bridge(job, state, position, state.isolation);
 }
 
-/** The cheapest question there is: one record from the window's end on, where no page of this chain lies. */
+/**
+ * The cheapest question there is: one record from the window's end on, where no page of this chain lies. That very record may be one that
+ * cannot be had either: then what is newest is asked for, once.
+ */
 async function assertAlive(job: WindowJob, failure: PageFailure): Promise<void> {
-  const probe = await askPage(job, { since: job.window.end, cursor: null }, 1, job.stream.source.attempts);
-  if (probe.kind === 'page') return;
+  const { window, effects, stream } = job;
+  const probe = await askPage(job, { since: window.end, cursor: null }, 1, stream.source.attempts);
+  if (answers(probe)) return;
+  const now = effects.clock.now();
+  if (now > window.end && answers(await askPage(job, { since: now, cursor: null }, 1, 1))) return;
   throw sourceFailure(probe.failure.transient === failure.transient ? failure : probe.failure);
 }
+
+/** A page that does not say where it goes on is an answer as well. */
+const answers = (outcome: AskOutcome): outcome is Exclude<AskOutcome, { failure: unknown }> =>
+  outcome.kind === 'page' || outcome.failure.dangling !== null;
 
 /** Smaller pages brought `records` of the page that failed. Once they have brought all of it, nothing is missing. */
 export async function finishIsolation(job: WindowJob, state: ChainState, records: number): Promise<void> {
@@ -68,23 +79,27 @@ const lostOf = ({ failure, slot, position, size }: Isolation, gap: Lost['gap']):
 async function bridge(job: WindowJob, state: ChainState, position: Position, isolation: Isolation): Promise<void> {
   const gap = await findGap(job, state, position);
   await noteLoss(job, state, lostOf(isolation, gap));
-  state.position = gap === null || gap.to >= job.window.end || isNewestFirst(job.stream.source) ? null : { since: gap.to, cursor: null };
+  state.position =
+    gap === null || gap.to >= job.window.end || isNewestFirst(job.stream.source) ? null : { since: gap.to - 1, cursor: null };
   beginAnew(state);
   leaveIsolation(job, state);
 }
 
 type Stretch = NonNullable<Lost['gap']>;
 
-/** @returns null where the chain was already past everything that the window asks for. */
+/**
+ * The gap ends behind the instant from which the chain goes on: some APIs leave out what bears the very instant that `since` names.
+ * @returns null where the chain was already past everything that the window asks for.
+ */
 async function findGap(job: WindowJob, state: ChainState, position: Position): Promise<Stretch | null> {
   const { stream, window } = job;
-  const rest = restOfWindow(job, state, position);
+  const rest = restOfWindow(job, state);
   if (rest === null || isNewestFirst(stream.source)) return rest;
-  let failing = Math.max(position.since, state.maxTime ?? position.since);
+  let failing = Math.max(position.since, state.order.reached ?? position.since);
   for (let step: Micros = SECOND; failing < window.end; step *= 2) {
     const since = failing + step;
     if (since >= window.end) break;
-    if (await answersFrom(job, since)) return { from: rest.from, to: await narrow(job, failing, since) };
+    if (await answersFrom(job, since)) return { from: rest.from, to: (await narrow(job, failing, since)) + 1 };
     failing = since;
   }
   return rest;
@@ -104,21 +119,31 @@ async function narrow(job: WindowJob, failing: Micros, answering: Micros): Promi
 async function answersFrom(job: WindowJob, since: Micros): Promise<boolean> {
   const size = canShrink(job.stream.source) ? 1 : job.stream.source.pageSize;
   const outcome = await askPage(job, { since, cursor: null }, size, job.stream.source.attempts);
-  if (outcome.kind !== 'page') await assertAlive(job, outcome.failure);
-  return outcome.kind === 'page';
+  if (answers(outcome)) return true;
+  await assertAlive(job, outcome.failure);
+  return false;
 }
 
 /** What of the window has not been seen yet. */
-function restOfWindow({ stream, window }: WindowJob, state: ChainState, position: Position): Stretch | null {
-  if (isNewestFirst(stream.source)) return { from: window.start, to: Math.min(window.end, state.minTime ?? window.end) };
-  const from = Math.max(position.since, safePoint(state, window.start, stream.poll.outOfOrder));
-  return from < window.end ? { from, to: window.end } : null;
+function restOfWindow({ stream, window }: WindowJob, state: ChainState): Stretch | null {
+  if (isNewestFirst(stream.source)) return { from: window.start, to: safeUntil(state.order, stream, window) };
+  if (state.order.passed && isOrdered(state.order, stream.source)) return null;
+  return { from: Math.max(floorOf(state, window), safePoint(state.order, stream, window)), to: window.end };
 }
 
 /** Ends the chain where it is: the rest of the window becomes a gap. */
 export async function recordLoss(job: WindowJob, state: ChainState, position: Position, reason: string): Promise<void> {
-  const failure: PageFailure = { url: job.stream.source.list, reason, hint: '', status: null, body: null, attempts: 1, transient: false };
-  await noteLoss(job, state, { failure, slot: state.slot, position, size: state.size, gap: restOfWindow(job, state, position) });
+  const failure: PageFailure = {
+    url: job.stream.source.list,
+    reason,
+    hint: '',
+    status: null,
+    body: null,
+    attempts: 1,
+    transient: false,
+    dangling: null,
+  };
+  await noteLoss(job, state, { failure, slot: state.slot, position, size: state.size, gap: restOfWindow(job, state) });
   state.position = null;
   leaveIsolation(job, state);
 }

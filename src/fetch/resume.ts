@@ -4,39 +4,45 @@ import { pageOfReceipt } from '../landing/land.ts';
 import type { Receipt } from '../manifest/documents.ts';
 import { type LandedAnswer, type LandedSlot, landedSlots } from '../manifest/landed.ts';
 import { readBody } from '../store/compress.ts';
+import type { Source } from '../stream.ts';
 import type { Intern } from './chain.ts';
-import { beginAnew, type ChainState, isPast, newChainState, notePage, noteTimes, positionName } from './chain-state.ts';
+import { beginAnew, type ChainState, newChainState, notePage, positionName } from './chain-state.ts';
 import { ContinuationError } from './continuation.ts';
 import { openGaps } from './dead-letter.ts';
 import type { WindowJob } from './effects.ts';
 import { measurePage } from './judge.ts';
 import { writeRecoveredReceipt } from './land.ts';
+import { isNewestFirst, isPast, noteOrder } from './order.ts';
 import { type Position, positionUrl, sinceOf } from './request.ts';
 
 /**
  * Where a window's chain stands, from what landed: the pages are the cursor log. Adopts the unbroken chain over all generations and goes
- * on from its last page's own cursor. A last page that came short and may not have been settled is asked again.
- * @param afterEpoch generations up to this one belong to an earlier, committed ask of the same window.
+ * on from its last page's own cursor. A last page that may not have been settled is asked again.
  */
-export async function resumeChain(job: WindowJob, afterEpoch: number, intern: Intern): Promise<ChainState> {
-  const state = newChainState(job.window.start, job.stream.source.pageSize);
-  const slots = await slotsOf(job, afterEpoch);
+export async function resumeChain(job: WindowJob, intern: Intern): Promise<ChainState> {
+  const state = newChainState(job.window.start, job.stream.source.pageSize, job.effects.clock.now());
+  const slots = await slotsOf(job);
   for (const answer of [...slots.values()].flat()) await noteKnown(job, state, answer, intern);
   const last = await adopt(job, state, slots);
-  if (last && mayBeShort(last.receipt)) askAgain(state, last.position);
-  state.gaps.push(...(await openGaps(job.effects.store, job.stream.name, job.window)));
+  if (last && mayBeUnsettled(job.stream.source, last.receipt)) askAgain(state, last.position);
+  state.gaps.push(...(await openGaps(job)));
   return state;
 }
 
-/** Whoever landed a page that was found without a receipt may not have come to ask again for what it lacks. */
-function mayBeShort({ verdict, records, pageSize, more }: Receipt): boolean {
-  return more && (verdict === 'short' || (verdict === 'recovered' && records < pageSize));
+/**
+ * Whoever landed a page that was found without a receipt may not have come to ask again for what it lacks; nor whoever landed one that
+ * leads nowhere although there is more, or that ends the chain for no other reason than its length.
+ */
+function mayBeUnsettled({ pagination }: Source, { verdict, records, pageSize, more, cursorOut }: Receipt): boolean {
+  const isStated = !('more' in pagination) || pagination.more !== null || 'next' in pagination;
+  if (cursorOut === null) return more || !isStated;
+  return verdict === 'short' || (verdict === 'recovered' && records < pageSize);
 }
 
-async function slotsOf(job: WindowJob, afterEpoch: number): Promise<Map<number, LandedAnswer[]>> {
+async function slotsOf(job: WindowJob): Promise<Map<number, LandedAnswer[]>> {
   const scope = { stream: job.stream.name, environment: job.environment };
   const slots = await landedSlots(job.effects.store, scope, job.window);
-  const mine = ({ slot, answers }: LandedSlot): [number, LandedAnswer[]] => [slot, answers.filter((answer) => answer.epoch > afterEpoch)];
+  const mine = ({ slot, answers }: LandedSlot): [number, LandedAnswer[]] => [slot, answers.filter((answer) => answer.epoch > job.ask)];
   return new Map(slots.map(mine).filter(([, answers]) => answers.length > 0));
 }
 
@@ -70,10 +76,12 @@ async function adopt(job: WindowJob, state: ChainState, slots: ReadonlyMap<numbe
   return last;
 }
 
-/** The position that a page was asked at: where it begins anew, its URL says from when. */
-function askedPosition({ stream, window }: WindowJob, expected: Position, { cursorIn, url }: Receipt): Position {
-  const anew = cursorIn === null && expected.cursor !== null;
-  return { since: anew ? (sinceOf(stream.source, url) ?? window.start) : expected.since, cursor: cursorIn };
+/** The position that a page was asked at: where it begins anew, its URL says from when, as exactly as times are written there. */
+function askedPosition({ stream: { source } }: WindowJob, expected: Position, { cursorIn, url }: Receipt): Position {
+  if (cursorIn !== null) return { since: expected.since, cursor: cursorIn };
+  const stated = sinceOf(source, url);
+  const asExpected = stated === null || stated === sinceOf(source, positionUrl(source, { ...expected, cursor: null }, 1));
+  return { since: asExpected ? expected.since : stated, cursor: null };
 }
 
 function moveOn({ stream, window }: WindowJob, state: ChainState, position: Position, receipt: Receipt): void {
@@ -81,9 +89,12 @@ function moveOn({ stream, window }: WindowJob, state: ChainState, position: Posi
   state.answered.add(positionName(position));
   if (receipt.verdict !== 'duplicate') state.freshSince += 1;
   // A page that begins with the end of the one before it is not told from one out of order here: the careful answer is the right one.
-  noteTimes(state, receipt, state.slot === state.begunAt || receipt.verdict === 'duplicate' ? null : receipt.minTime);
+  const nearest = isNewestFirst(stream.source) ? receipt.maxTime : receipt.minTime;
+  noteOrder(state.order, stream, receipt, window, state.slot === state.begunAt || receipt.verdict === 'duplicate' ? null : nearest);
+  // When a page that was recovered was asked for, nobody knows.
+  state.askedSince = Math.min(state.askedSince, receipt.verdict === 'recovered' ? 0 : receipt.requestedAt);
   state.slot += 1;
-  const ended = receipt.cursorOut === null || isPast(stream.source, receipt, window, stream.poll.outOfOrder);
+  const ended = !receipt.more || isPast(state.order, stream, receipt, window);
   state.position = ended ? null : { since: position.since, cursor: receipt.cursorOut };
 }
 

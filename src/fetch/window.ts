@@ -35,21 +35,32 @@ export interface FetchedWindow extends StoredManifest {
 export async function fetchWindow(effects: FetchEffects, stream: Stream, window: Window, lease: Lease): Promise<FetchedWindow> {
   const begun = lease.head().open.some((open) => sameWindow(open, window));
   await lease.update(beginWindow(window));
-  const job = jobFor(effects, stream, window, lease);
   const earlier = await newestManifest(effects.store, rawScope(stream), window);
-  const finished =
-    begun && earlier && earlier.isLast ? { key: earlier.key, manifest: await readManifest(effects.store, earlier.key) } : null;
-  const stored = finished ?? (await fetchPages(job, earlier?.epoch ?? 0));
+  const job = jobFor(effects, stream, window, lease, earlier?.epoch ?? 0);
+  const stored = begun && earlier?.isLast ? await finished(job, earlier.key) : await fetchPages(job);
   await lease.update(commitWindow({ window, manifest: stored.key, swept: sweptBound(stream.poll, window, lease.head().sweptAt) }));
-  const resolved = stored.manifest.gaps.length === 0 ? await resolveCovered(job) : [];
-  return { ...stored, totals: { ...job.totals }, resolved };
+  const resolved = await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
+  return { key: stored.key, manifest: stored.manifest, totals: { ...job.totals }, resolved };
 }
 
-function jobFor(effects: FetchEffects, stream: Stream, window: Window, lease: Lease): WindowJob {
+/** A manifest, and when the first of the questions was asked that it answers. */
+interface Answered extends StoredManifest {
+  readonly askedSince: Micros;
+}
+
+/** What an earlier process closed, and died before it could tell the head. */
+async function finished({ effects: { store } }: WindowJob, key: string): Promise<Answered> {
+  const manifest = await readManifest(store, key);
+  const [first] = manifest.pages;
+  const receipt = first ? await readReceipt(store, receiptKey(first.key)) : null;
+  return { key, manifest, askedSince: receipt && receipt.verdict !== 'recovered' ? receipt.requestedAt : 0 };
+}
+
+function jobFor(effects: FetchEffects, stream: Stream, window: Window, lease: Lease, ask: number): WindowJob {
   const signal = effects.signal ? AbortSignal.any([effects.signal, lease.lost]) : lease.lost;
   const { environment } = rawScope(stream);
   const credentials = revealCredentials(stream.source.auth);
-  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, totals: newTotals() };
+  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: newTotals() };
 }
 
 interface EarlierManifest {
@@ -71,20 +82,20 @@ async function newestManifest(store: ObjectStore, scope: RawScope, window: Windo
   return found && { ...found, isLast: lastEpoch === found.epoch };
 }
 
-async function fetchPages(job: WindowJob, afterEpoch: number): Promise<StoredManifest> {
+async function fetchPages(job: WindowJob): Promise<Answered> {
   const intern = shapeInterner();
-  const state = await resumeChain(job, afterEpoch, intern);
+  const state = await resumeChain(job, intern);
   await runChain(job, state, intern);
-  await adoptStragglers(job, state, afterEpoch, intern);
-  return writeManifest(job.effects.store, manifestFor(job, state));
+  await adoptStragglers(job, state, intern);
+  return { ...(await writeManifest(job.effects.store, manifestFor(job, state))), askedSince: state.askedSince };
 }
 
 /** Pages that no cursor of this chain leads to, but that landed for the window: another process may still have been at work. */
-async function adoptStragglers(job: WindowJob, state: ChainState, afterEpoch: number, intern: Intern): Promise<void> {
+async function adoptStragglers(job: WindowJob, state: ChainState, intern: Intern): Promise<void> {
   const { store } = job.effects;
   for await (const object of store.list(windowPrefix({ stream: job.stream.name, environment: job.environment }, job.window))) {
     const name = parseRawKey(object.key);
-    if (name?.file.kind !== 'page' || name.epoch <= afterEpoch || state.pages.has(object.key)) continue;
+    if (name?.file.kind !== 'page' || name.epoch <= job.ask || state.pages.has(object.key)) continue;
     const { slot, alternative } = name.file;
     const receipt = await readReceipt(store, receiptKey(object.key));
     const answer: LandedAnswer = { key: object.key, epoch: name.epoch, slot, alternative, object, receipt };

@@ -42,7 +42,8 @@ export interface Receipt {
   readonly storedBytes: number;
   readonly records: number;
   readonly span: ByteSpan;
-  /** The position that was asked for and the one that comes next; null for the first, and where the chain ends. */
+  /** The position that was asked for and the one that comes next; null for the first, and where the chain ends, or where the partner did
+   *  not say it although there is more. */
   readonly cursorIn: string | null;
   readonly cursorOut: string | null;
   readonly more: boolean;
@@ -50,6 +51,8 @@ export interface Receipt {
   /** Of the records' version time; null where no record has one. */
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
+  /** How far a record's version time lies on the wrong side of one that stands before it; absent where nobody measured it. */
+  readonly disorder?: Micros;
   readonly shape: ShapeJson;
   readonly index?: IndexRef | null;
   /** The partner's own id of the request, where it names one. */
@@ -135,6 +138,8 @@ export interface DeadLetter {
   readonly id: string;
   readonly stream: string;
   readonly window: Window;
+  /** The newest generation of an earlier, committed ask of the same window; absent or 0 in the first. */
+  readonly ask?: number;
   readonly slot: number;
   readonly cursor: string | null;
   readonly url: string;

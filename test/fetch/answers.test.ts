@@ -152,12 +152,12 @@ describe('a source that answers nothing', () => {
     expect(error).toMatchObject({ code: 'SOURCE_SHAPE', transient: false });
     expect(error.hint).toContain('text/html');
     expect(error.hint).toContain('<!doctype html>');
-    expect(bench.server.requests).toHaveLength(3 + 3);
+    expect(bench.server.requests).toHaveLength(3 + 3 + 1);
   });
 
   test('R14: is asked a bounded number of times', async () => {
     const bench = await benchFor(() => ({ status: 500 }), { attempts: 6 });
     await failure(bench);
-    expect(bench.server.requests).toHaveLength(6 + 6);
+    expect(bench.server.requests).toHaveLength(6 + 6 + 1);
   });
 });

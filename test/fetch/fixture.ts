@@ -13,7 +13,7 @@ import { acquireLease, type Lease } from '../../src/manifest/lease.ts';
 import { readBody } from '../../src/store/compress.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
-import type { Pagination, Source, Stream } from '../../src/stream.ts';
+import type { Pagination, Poll, Source, Stream } from '../../src/stream.ts';
 import { DAY, formatInstant, HOUR, MINUTE, parseInstant, SECOND } from '../../src/time.ts';
 import { type MisbehavingServer, type ReceivedRequest, type Reply, startMisbehavingServer } from '../support/misbehaving-server.ts';
 
@@ -109,6 +109,8 @@ export interface Bench {
   /** Ids of the records of every page that the manifest names, in its order. */
   idsOf(fetched: Pick<FetchedWindow, 'manifest'>): Promise<string[]>;
   lease(): Promise<Lease>;
+  /** Also happens by itself after the test. */
+  close(): Promise<void>;
 }
 
 export interface RunOptions {
@@ -123,15 +125,24 @@ afterEach(async () => {
 });
 
 /** A server that answers as `decide` says, a store, and a virtual clock for everything but the sockets. */
-export async function benchFor(decide: (request: ReceivedRequest) => Reply, overrides: Partial<Source> = {}): Promise<Bench> {
+export async function benchFor(
+  decide: (request: ReceivedRequest) => Reply,
+  overrides: Partial<Source> = {},
+  poll: Partial<Poll> = {},
+): Promise<Bench> {
   const server = await startMisbehavingServer(decide);
   const http = createHttpClient(systemClock);
-  closing.push(
-    () => server.close(),
-    () => http.close(),
-  );
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
+    await server.close();
+    await http.close();
+  };
+  closing.push(close);
   const store = memoryStore();
-  const stream = streamOf(`${server.url}/events`, overrides);
+  const sourced = streamOf(`${server.url}/events`, overrides);
+  const stream = { ...sourced, poll: { ...sourced.poll, ...poll } };
   const clock = virtualClock();
   let names = 0;
   const effects: FetchEffects = {
@@ -151,6 +162,7 @@ export async function benchFor(decide: (request: ReceivedRequest) => Reply, over
     clock,
     effects,
     lease,
+    close,
     run: (options) => runOnce(stream, effects, lease, options),
     idsOf: (fetched) => idsOf(store, fetched),
   };
