@@ -19,9 +19,13 @@ export interface CommonOptions {
 }
 
 export function withCommonOptions(command: Command, example: string): Command {
+  return withStreamlessOptions(command, example).option('--stream <name>', 'only this stream');
+}
+
+/** The same for a command that is about no stream. */
+export function withStreamlessOptions(command: Command, example: string): Command {
   return command
     .option('--config <file>', 'configuration', 'tidemark.yaml')
-    .option('--stream <name>', 'only this stream')
     .option('--json', 'print one JSON document')
     .addOption(new Option('--now <time>', 'take this for the current time (ISO 8601)').hideHelp())
     .addOption(new Option('--log-level <level>', 'of the log on standard error').choices(['debug', 'info', 'warn', 'error', 'silent']))
@@ -109,6 +113,12 @@ export function instantOption(name: string, text: string): number {
   const instant = parseInstant(text, 'iso') ?? parseInstant(`${text}T00:00:00Z`, 'iso');
   if (instant !== null) return instant;
   throw usage(`${name} is no time: ${text}`, 'Write ISO 8601: 2026-11-20T10:00:00Z, or a day: 2026-11-20.');
+}
+
+/** Half-open. @throws CONFIG where it ends before it begins. */
+export function requireForward({ from, to }: { readonly from?: number; readonly to?: number }): void {
+  if (from === undefined || to === undefined || from < to) return;
+  throw usage('the range ends before it begins', 'It is half-open: --from is before --to.');
 }
 
 export function durationOption(name: string, text: string): number {

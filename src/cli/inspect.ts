@@ -17,6 +17,7 @@ import {
   instantOption,
   invoke,
   oneStream,
+  requireForward,
   selectStreams,
   withCommonOptions,
 } from './command.ts';
@@ -79,6 +80,7 @@ export function addVerify(program: Command): void {
         ...(options.from === undefined ? {} : { from: instantOption('--from', options.from) }),
         ...(options.to === undefined ? {} : { to: instantOption('--to', options.to) }),
       };
+      requireForward(range);
       const reports = [];
       for (const stream of streams) reports.push(await verify(inspection, stream, range));
       return {
@@ -94,7 +96,9 @@ export function addDoctor(program: Command): void {
   const command = program.command('doctor').description('is everything reachable and allowed');
   withCommonOptions(command, 'tidemark doctor').action((options: CommonOptions) =>
     invoke(options, async ({ configuration, clock, terminal }) => {
-      const checks = await doctor(configuration(), { clock, nodeVersion: process.version, threadPoolSize: threadPoolSize() });
+      const settings = configuration();
+      const streams = selectStreams(settings, options.stream);
+      const checks = await doctor({ ...settings, streams }, { clock, nodeVersion: process.version, threadPoolSize: threadPoolSize() });
       return { exit: doctorExitCode(checks), json: checks, text: formatDoctor(checks, terminal.paint) };
     }),
   );

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isTidemarkError, messageOf } from '../errors.ts';
 import { FAULT_PROFILES, type FaultProfileName } from '../partner/faults.ts';
 import { startPartner } from '../partner/server.ts';
 import { formatInstant } from '../time.ts';
@@ -42,7 +43,7 @@ async function serve(options: PartnerCommandOptions, terminal: { note(text: stri
   const start = options.start === undefined ? now - span : instantOption('--start', options.start);
   const rate = number('--rate', options.rate);
   const partner = await startPartner({
-    port: number('--port', options.port),
+    port: port(options.port),
     seed: number('--seed', options.seed),
     faults: profile(options.faults),
     start,
@@ -54,6 +55,9 @@ async function serve(options: PartnerCommandOptions, terminal: { note(text: stri
     keys: [options.key],
     payments: { recordsPerSecond: rate },
     settlements: { recordsPerSecond: rate / 5 },
+  }).catch((error: unknown) => {
+    if (isTidemarkError(error)) throw error;
+    throw usage(`the partner cannot listen: ${messageOf(error)}`, 'Name another port with --port; 0 takes any free one.');
   });
   terminal.note(
     `partner at ${partner.url} (seed ${options.seed}, faults ${options.faults}); its clock reads ${formatInstant(partner.now())}. End with Ctrl-C.`,
@@ -68,6 +72,12 @@ function number(name: string, text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value >= 0 && text.trim() !== '') return value;
   throw usage(`${name} is no number: ${text}`, 'Write digits.');
+}
+
+function port(text: string): number {
+  const value = number('--port', text);
+  if (Number.isInteger(value) && value < 65_536) return value;
+  throw usage(`--port is no port: ${text}`, 'Write a whole number below 65536; 0 takes any free one.');
 }
 
 function profile(name: string): FaultProfileName {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { openWarehouse } from '../load/open.ts';
-import { type CommonOptions, invoke, withCommonOptions } from './command.ts';
+import { type CommonOptions, invoke, withStreamlessOptions } from './command.ts';
 
 export function addQuery(program: Command): void {
   const command = program.command('query <sql>').description('one read-only statement on the warehouse');
-  withCommonOptions(command, `tidemark query "SELECT count(*) FROM payments"`).action((sql: string, options: CommonOptions) =>
+  withStreamlessOptions(command, `tidemark query "SELECT count(*) FROM payments"`).action((sql: string, options: CommonOptions) =>
     invoke(options, async ({ configuration, clock }) => {
       const { warehouse: config, workers } = configuration();
       const warehouse = await openWarehouse(config, {

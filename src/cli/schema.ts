@@ -40,10 +40,10 @@ export function addSchema(program: Command): void {
 
 function show({ schema }: SchemaDocument, stream: Stream): Answer {
   const fixed = [
-    ...stream.key.map((column) => [column.name, 'text', 'key']),
-    ...stream.version.map((column, at) => [column.name, at === 0 ? 'timestamp' : 'bigint', 'version']),
+    ...stream.key.map((column) => [column.name, 'key', 'text']),
+    ...stream.version.map((column, at) => [column.name, 'version', at === 0 ? 'timestamp' : 'bigint']),
   ];
-  const rows = [...fixed, ...schema.fields.map((field) => [field.name, describe(field.type), ''])];
+  const rows = [...fixed, ...schema.fields.map((field) => [field.name, '', describe(field.type)])];
   const overflow = schema.overflow.length > 0 ? `\nin _overflow: ${schema.overflow.map((name) => JSON.stringify(name)).join(', ')}` : '';
   return { json: { stream: stream.name, ...schema }, text: `${stream.name}, version ${schema.version}\n${table(rows)}${overflow}` };
 }

@@ -135,7 +135,7 @@ const unavailable = (host: string, failure: string, what: string, cause: unknown
   new TidemarkError({
     code: 'SOURCE_UNAVAILABLE',
     message: `${host} did not answer: ${what}`,
-    hint: 'What has landed is kept; the next run goes on from there.',
+    hint: 'Check the address and the network, or try again later: what has landed is kept.',
     transient: true,
     data: { failure },
     cause,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOUR } from '../../src/time.ts';
 import { type Ended, said, start, tidemark } from '../support/tidemark.ts';
@@ -137,7 +138,7 @@ describe('without --json the answer is for people:', () => {
     [['query', 'SELECT count(*) AS n FROM payments'], /^n\n\d+\n$/],
     [['dead-letter', 'list'], /^no dead letters\n$/],
     [['held', 'list'], /^no batches held\n$/],
-    [['schema', 'show', ...ONE], /environment\s+text\s+key\nevent_id\s+text\s+key\nupdated_at\s+timestamp\s+version/],
+    [['schema', 'show', ...ONE], /environment\s+key\s+text\nevent_id\s+key\s+text\nupdated_at\s+version\s+timestamp\n/],
     [['schema', 'history', ...ONE], /^version 1 .*page-000001\.json\.zst\n/],
   ] as const)('%s', async ([given, pattern]) => {
     const ended = await world.run(NOW, given);
@@ -162,8 +163,14 @@ describe('wrong usage ends with 2, changes nothing, and says what would be right
     [['replay', ...RANGE, 'CONFIG'], /several streams are configured\n {2}Say which one: --stream payments\|settlements/],
     [['schema', 'diff', ...ONE, '--from', '99', 'CONFIG'], /there is no schema version 99\n {2}Versions run from 0/],
     [['partner', '--faults', 'rude'], /there is no fault profile rude\n {2}There are: none, hostile, brutal\./],
+    [['verify', '--from', '2026-11-02', '--to', '2026-11-01', 'CONFIG'], /the range ends before it begins/],
+    [['doctor', '--stream', 'refunds', 'CONFIG'], /there is no stream refunds/],
+    [['query', 'SELECT 1', '--stream', 'payments', 'CONFIG'], /unknown option '--stream'/],
     [['partner', '--port', 'http'], /--port is no number: http/],
+    [['partner', '--port', '65536'], /--port is no port: 65536\n {2}Write a whole number below 65536/],
     [['demo', '--seed', 'lucky'], /--seed is no whole number: lucky/],
+    [['demo', '--rate', '0.001'], /--rate 0\.001\n {2}It takes a number from 0\.005 on/],
+    [['demo', '--folder', fileURLToPath(import.meta.url)], /the demo cannot work in .*commands\.test\.ts: .*\n {2}Name another folder/],
     [['demo', '--folder', 'FOLDER'], /is not empty and was not made by a demo\n {2}Nothing was touched/],
   ] as const)('%s', async ([given, pattern]) => {
     const words = given.flatMap((word) => (word === 'CONFIG' ? ['--config', world.config] : word === 'FOLDER' ? [world.folder] : [word]));
@@ -171,6 +178,13 @@ describe('wrong usage ends with 2, changes nothing, and says what would be right
     expect(ended.code, said(ended)).toBe(2);
     expect(ended.notes, said(ended)).toMatch(pattern);
     expect(ended.stdout).toBe('');
+  });
+
+  test('partner, at a port that is taken', async () => {
+    const port = new URL(world.partner.url).port;
+    const ended = await tidemark(['partner', '--port', port]);
+    expect(ended.code, said(ended)).toBe(2);
+    expect(ended.notes).toMatch(/the partner cannot listen: .*EADDRINUSE.*\n {2}Name another port/);
   });
 
   test('no command at all prints what there is', async () => {
