@@ -3,8 +3,7 @@ import type { Engine } from '../engine.ts';
 import { isTidemarkError, TidemarkError } from '../errors.ts';
 import type { Batch } from '../manifest/documents.ts';
 import type { Stream } from '../stream.ts';
-import { tableSql } from './curated.ts';
-import { assertHolds, countFileRows, inspectFiles, mergeFile } from './merge.ts';
+import { assertHolds, countFileRows, deleteOlder, findHeld, insertRows, inspectFiles } from './merge.ts';
 import * as sql from './statements.ts';
 import { moveWatermark, type StreamTable, transaction } from './tables.ts';
 import { numberOf, textOf } from './values.ts';
@@ -80,7 +79,7 @@ function corrupt(batch: Batch, what: string, cause?: unknown): TidemarkError {
 }
 
 /**
- * The one transaction of a load: MERGE, ledger, audit and watermark, or nothing.
+ * The one transaction of a load: merge, ledger, audit and watermark, or nothing.
  * @throws FENCED where the fence is not at `token` any more; UnknownOutcome where COMMIT failed.
  */
 export async function commitBatch(engine: Engine, work: BatchWork, table: StreamTable, token: number): Promise<LoadOutcome> {
@@ -122,25 +121,19 @@ async function holdFence(engine: Engine, stream: string, token: number): Promise
   });
 }
 
-/**
- * A MERGE for each file: DuckDB holds the incoming rows whole, and a batch of a million would be spilled. DuckDB says how many rows it
- * changed; how many of them are new, the table's own count says.
- */
+/** Its three statements say themselves how many rows they changed: no row of the table has to be counted. */
 async function merge(engine: Engine, work: BatchWork, table: StreamTable): Promise<sql.MergeCounts> {
-  if (work.files.length === 0) return { inserted: 0, updated: 0, unchanged: 0 };
-  const before = await countRows(engine, work.stream);
-  let changed = 0;
-  for (const file of work.files) {
-    const [row] = await engine.rows(mergeFile(work.stream, work.batch.schema, table.schema, file, work.now));
-    changed += numberOf(row?.['Count']);
-  }
-  const inserted = (await countRows(engine, work.stream)) - before;
-  return { inserted, updated: changed - inserted, unchanged: work.batch.counts.rows - changed };
+  const { stream, batch, files, now } = work;
+  if (files.length === 0) return { inserted: 0, updated: 0, unchanged: 0 };
+  await engine.run(findHeld(stream, files));
+  const updated = await changedRows(engine, deleteOlder(stream));
+  const written = await changedRows(engine, insertRows(stream, batch.schema, table.schema, files, now));
+  return { inserted: written - updated, updated, unchanged: batch.counts.rows - written };
 }
 
-async function countRows(engine: Engine, stream: Stream): Promise<number> {
-  const [row] = await engine.rows(`SELECT count(*) AS row_count FROM ${tableSql(stream)}`);
-  return numberOf(row?.['row_count']);
+async function changedRows(engine: Engine, statement: string): Promise<number> {
+  const [row] = await engine.rows(statement);
+  return numberOf(row?.['Count']);
 }
 
 /**

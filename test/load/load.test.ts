@@ -1,16 +1,28 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { commitBatch, settle, takeFence, UnknownOutcome } from '../../src/load/commit.ts';
 import { requireStreamTable } from '../../src/load/tables.ts';
+import type { RecordSchema } from '../../src/schema/types.ts';
 import { literal } from '../../src/sql.ts';
 import { HOUR } from '../../src/time.ts';
 import { number } from '../support/canonical-json.ts';
 import { integer, text } from '../support/typed-sql.ts';
 import { endChild, startChild } from './process.ts';
-import { type Bench, expectedTable, makeBench, makeStream, observe, START, schemaOf, tableOf, type WrittenBatch } from './support.ts';
+import {
+  type Bench,
+  expectedTable,
+  makeBench,
+  makeStream,
+  type Observation,
+  observe,
+  START,
+  schemaOf,
+  tableOf,
+  type WrittenBatch,
+} from './support.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -95,6 +107,40 @@ describe('a load is exactly once in effect', () => {
     for (const { batch, files } of [newest, older, twin]) await warehouse.load(stream, batch, files, null);
     const all = [observe('1', 9, { note: 'new' }), observe('1', 3, { note: 'old' }), observe('1', 9, { note: 'other' })];
     expect(await tableOf(warehouse, stream)).toEqual(expectedTable(all, schema));
+  });
+
+  test('R7, R8: a batch of several files brings new, newer, older and known rows at once, whatever their fields are called', async () => {
+    const warehouse = bench.open();
+    const odd = schemaOf(1, { curated: text, held: text, incoming: text, is_newer: text, key_0: text, rowid: integer });
+    const row = (id: string, version: number, name: string) =>
+      observe(id, version, { curated: name, held: name, incoming: name, is_newer: name, key_0: name, rowid: number(0n, 0) });
+    const held = [row('1', 5, 'a'), row('2', 5, 'b'), row('3', 5, 'c'), row('4', 5, 'd')];
+    const files = [
+      [row('1', 6, 'newer'), row('5', 1, 'new'), row('2', 4, 'older')],
+      [row('3', 5, 'c'), row('4', 9, 'newer'), row('6', 1, 'new')],
+    ];
+    await warehouse.migrate(stream, odd);
+    const one = await bench.batch('one', odd, held);
+    await warehouse.load(stream, one.batch, one.files, null);
+    const two = await inFiles('two', odd, files);
+    expect(await warehouse.load(stream, two.batch, two.files, null)).toMatchObject({ inserted: 2, updated: 2, unchanged: 2 });
+    expect(await tableOf(warehouse, stream)).toEqual(expectedTable([...held, ...files.flat()], odd));
+  });
+
+  test('R15: what updates leave behind is cleared bit by bit: no load rewrites the table', async () => {
+    const [rows, updates] = [500_000, 300_000];
+    const warehouse = bench.open();
+    await warehouse.migrate(stream, schema);
+    const bulk = await bulkBatch('bulk', rows, { width: 0 });
+    await warehouse.load(stream, bulk.batch, bulk.files, null);
+    expect(await rowsInFile()).toBe(rows);
+    const newer = await bulkBatch('newer', updates, { number: 'i + i // 3 * 2', version: 2, width: 0 });
+    expect(await warehouse.load(stream, newer.batch, newer.files, null)).toMatchObject({ inserted: 0, updated: updates });
+    const after = await rowsInFile();
+    expect(after).toBeGreaterThan(rows + 0.4 * updates);
+    await warehouse.advance(stream.name, START);
+    expect(await rowsInFile()).toBeLessThan(after);
+    expect(await warehouse.summary(stream)).toMatchObject({ rows, distinct: rows });
   });
 
   test('R6: one id in two environments is two rows', async () => {
@@ -217,17 +263,40 @@ describe('batches without rows', () => {
   });
 });
 
-/** A batch that is large enough for its load to be caught in the middle. */
-async function bulkBatch(id: string, rows: number): Promise<WrittenBatch> {
+/** A batch that is large enough for its load to be caught in the middle, or to fill row groups: of each i an event of that number. */
+async function bulkBatch(id: string, rows: number, { number = 'i', version = 1, width = 8 } = {}): Promise<WrittenBatch> {
   const written = await bench.batch(id, schema, first);
   const [file = ''] = written.files;
   await bench.engine.run(`COPY (
-    SELECT 'prod' AS environment, 'event-' || i AS event_id, make_timestamptz(${START} + i) AS updated_at, 1::BIGINT AS event_version, i AS amount,
-      repeat(md5(i::VARCHAR), 8) AS note, NULL::MAP(VARCHAR, VARCHAR) AS _overflow, 'page' AS _page, i::INTEGER AS _position,
-      md5(i::VARCHAR) AS _content_hash, ${literal(id)} AS _batch
+    SELECT 'prod' AS environment, 'event-' || (${number}) AS event_id, make_timestamptz(${START} + ${number}) AS updated_at,
+      ${version}::BIGINT AS event_version, i AS amount, repeat(md5(i::VARCHAR), ${width}) AS note, NULL::MAP(VARCHAR, VARCHAR) AS _overflow,
+      'page' AS _page, i::INTEGER AS _position, md5(i::VARCHAR) AS _content_hash, ${literal(id)} AS _batch
     FROM range(${rows}) t(i)) TO ${literal(file)} (FORMAT parquet)`);
   const counts = { ...written.batch.counts, observations: rows, distinct: rows, rows };
   return { batch: { ...written.batch, counts, files: [{ key: file, sha256: '', bytes: 0, rows }] }, files: [file] };
+}
+
+/** Rows that the curated table takes up in the file, with those that were removed and not yet cleared. */
+async function rowsInFile(): Promise<number> {
+  const [row] = await bench.open().query(`SELECT sum(count)::BIGINT AS n FROM pragma_storage_info('payments')
+    WHERE column_name = 'event_id' AND segment_type = 'VARCHAR'`);
+  return Number(row?.['n']);
+}
+
+/** One batch in as many files. */
+async function inFiles(id: string, of: RecordSchema, files: readonly (readonly Observation[])[]): Promise<WrittenBatch> {
+  const written: WrittenBatch[] = [];
+  for (const [index, observations] of files.entries()) {
+    const { batch, files: paths } = await bench.batch(id, of, observations);
+    const path = `${bench.folder}/${id}-${index}.parquet`;
+    renameSync(paths[0] ?? '', path);
+    written.push({ batch: { ...batch, files: batch.files.map((file) => ({ ...file, key: path })) }, files: [path] });
+  }
+  const all = await bench.batch(id, of, files.flat());
+  return {
+    batch: { ...all.batch, files: written.flatMap(({ batch }) => batch.files) },
+    files: written.flatMap(({ files: [path = ''] }) => path),
+  };
 }
 
 /** The same rows in two files: a batch that breaks its promise of each key once. */

@@ -44,7 +44,7 @@ const LATE = [
   ['batch.json written and the head not told', 'after 1 batch\\.json'],
   ['the fence taken and the load not begun', 'after 1 SET token = token \\+ 1'],
   ['new columns committed and still in the log alone', 'after 1 ALTER TABLE >> ^COMMIT'],
-  ['the MERGE about to begin', 'before 1 MERGE INTO'],
+  ['older rows removed and newer ones not there yet', 'after 1 DELETE FROM main'],
   ['the ledger written and not committed', 'after 1 INSERT INTO tidemark\\.ledger'],
   ['COMMIT done and its answer lost', 'after 3 ^COMMIT'],
 ] as const;
