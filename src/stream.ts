@@ -71,6 +71,14 @@ export interface Stream {
   readonly latestBy: readonly string[];
   /** Paths of personal data, as `payload.customer.email`. */
   readonly personal: readonly string[];
+  /** Where a record says how much money it is about: certificates and `verify` sum it. */
+  readonly money?: MoneyPaths | null;
+}
+
+/** Field names from the record down. */
+export interface MoneyPaths {
+  readonly amount: readonly string[];
+  readonly currency: readonly string[];
 }
 
 export interface KeyColumn {

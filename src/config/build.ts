@@ -54,6 +54,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     quality: qualityOf(input.quality),
     latestBy: input.latestBy ?? [],
     personal: input.personal ?? [],
+    money: input.money ? { amount: input.money.amount.split('.'), currency: input.money.currency.split('.') } : null,
   };
 }
 

@@ -95,6 +95,12 @@ const stream = section({
   quality: quality.optional().describe('What must hold before anything enters the warehouse'),
   latestBy: list(field(), 'columns').optional().describe('Columns that name the thing whose latest state the view STREAM_latest shows'),
   personal: list(dottedPath(), 'paths').optional().describe('Paths of personal data'),
+  money: section({
+    amount: dottedPath().describe('Path of the amount: a number, or a text that is one'),
+    currency: dottedPath().describe('Path of the currency that the amount is in'),
+  })
+    .optional()
+    .describe('What certificates and verify sum, by currency, exactly'),
 });
 
 const SIZE = /^\d+(?:\.\d+)?(?:MB|MiB|GB|GiB)$/;

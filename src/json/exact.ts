@@ -33,6 +33,11 @@ export function memberOf(object: ExactObject, name: string): ExactValue {
   return Object.hasOwn(object, name) ? (object[name] ?? null) : null;
 }
 
+/** The value that a path of member names leads to; null where it leads nowhere. */
+export function valueAt(value: ExactValue, path: readonly string[]): ExactValue {
+  return path.reduce<ExactValue>((at, name) => (isObject(at) ? memberOf(at, name) : null), value);
+}
+
 /** Whether it is null, or an object without any value: the two are one. */
 export function isHollow(value: ExactValue): boolean {
   if (value === null) return true;

@@ -6,12 +6,12 @@ import type { RecordSchema } from '../schema/types.ts';
 import type { Stream } from '../stream.ts';
 import { type BatchWork, checkFiles, commitBatch, ledgerOutcome, settle, takeFence, UnknownOutcome } from './commit.ts';
 import { migrateStream } from './migrate.ts';
-import { findRows, readContents, readLedger, readRows, readSummary } from './read.ts';
+import { findRows, readContents, readLedger, readRows, readSummary, readTally } from './read.ts';
 import { type SessionOptions, Sessions } from './session.ts';
 import * as sql from './statements.ts';
 import { ensureTables, hasTables, moveWatermark, readStreamTable, requireStreamTable, transaction } from './tables.ts';
 import { numberOrNull } from './values.ts';
-import type { CuratedIdentity, CuratedRow, LedgerEntry, LoadOutcome, TableSummary, Warehouse } from './warehouse.ts';
+import type { CuratedIdentity, CuratedRow, LedgerEntry, LoadOutcome, MoneyTally, TableSummary, Warehouse } from './warehouse.ts';
 
 /** How long a warehouse waits for another process that has the file open. */
 export const LOCK_WAIT_MS = 60_000;
@@ -83,6 +83,13 @@ export class DuckDBWarehouse implements Warehouse {
   rows(stream: Stream): AsyncIterable<CuratedIdentity> {
     return this.#sessions.stream(async function* (engine) {
       if ((await hasTables(engine)) && (await readStreamTable(engine, stream))) yield* readRows(engine, stream);
+    });
+  }
+
+  tally(stream: Stream, from: Micros, to: Micros): AsyncIterable<MoneyTally> {
+    return this.#sessions.stream(async function* (engine) {
+      const table = (await hasTables(engine)) ? await readStreamTable(engine, stream) : null;
+      if (table) yield* readTally(engine, stream, table.schema, from, to);
     });
   }
 

@@ -5,9 +5,10 @@ import { identifier, literal } from '../sql.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
 import { keyNames, tableSql, versionNames } from './curated.ts';
+import { jsonAt, NOWHERE, type Place, placeOf } from './place.ts';
 import * as sql from './statements.ts';
 import { numberOf, numberOrNull, textOf } from './values.ts';
-import type { CuratedIdentity, CuratedRow, LedgerEntry, TableSummary } from './warehouse.ts';
+import type { CuratedIdentity, CuratedRow, LedgerEntry, MoneyTally, TableSummary } from './warehouse.ts';
 
 /** What is read from the warehouse, row by row as DuckDB gives it, into the words of warehouse.ts. */
 
@@ -127,4 +128,21 @@ export async function readSummary(engine: Engine, stream: Stream): Promise<Table
 SELECT coalesce(sum(n), 0)::BIGINT AS row_count, count(*) AS distinct_keys, max(latest) AS latest
 FROM (SELECT count(*) AS n, max(${time}) AS latest FROM ${tableSql(stream)} GROUP BY ${keys})`);
   return { rows: numberOf(row['row_count']), distinct: numberOf(row['distinct_keys']), latest: numberOrNull(row['latest']) };
+}
+
+export async function* readTally(
+  engine: Engine,
+  stream: Stream,
+  schema: RecordSchema,
+  from: number,
+  to: number,
+): AsyncIterable<MoneyTally> {
+  const time = `epoch_us(${identifier(versionNames(stream)[0] ?? '')})`;
+  const place = (part: 'amount' | 'currency'): Place => (stream.money ? placeOf(schema, stream.money[part]) : NOWHERE);
+  const [amount, currency] = [place('amount'), place('currency')];
+  const rows = `SELECT ${amount.sql} AS amount, ${currency.sql} AS currency FROM ${tableSql(stream)} WHERE ${time} >= ${from} AND ${time} < ${to}`;
+  for await (const block of engine.stream(`SELECT amount, currency, count(*) AS n FROM (${rows}) GROUP BY amount, currency`)) {
+    for (const row of block)
+      yield { amount: jsonAt(row['amount'], amount), currency: jsonAt(row['currency'], currency), rows: numberOf(row['n']) };
+  }
 }

@@ -45,6 +45,12 @@ export interface Warehouse {
   /** Every (key, version, content hash) in ascending order of key, streamed. For `verify`, which compares with the sightings. */
   rows(stream: Stream): AsyncIterable<CuratedIdentity>;
 
+  /**
+   * Rows whose version time is in [from, to), by the money that the stream's configuration names: rows of one amount and
+   * currency are counted together, so that nothing is added up before it is exact. A stream without money has one entry for all rows, or none.
+   */
+  tally(stream: Stream, from: Micros, to: Micros): AsyncIterable<MoneyTally>;
+
   /** Every curated row with all its columns, in ascending order of key, streamed. */
   contents(stream: Stream): AsyncIterable<CuratedRow>;
 
@@ -94,6 +100,13 @@ export interface CuratedIdentity {
   /** As text: microseconds for the time, digits for the rest. */
   readonly version: readonly string[];
   readonly contentHash: string;
+}
+
+export interface MoneyTally {
+  /** Canonical JSON; null where the row has none. */
+  readonly amount: string | null;
+  readonly currency: string | null;
+  readonly rows: number;
 }
 
 export interface TableSummary {

@@ -8,18 +8,24 @@ import type { LedgerEntry, LoadOutcome } from '../load/warehouse.ts';
 import type { Batch, BatchFile } from '../manifest/documents.ts';
 import { scratchFailure } from '../scratch-failure.ts';
 import type { Stream } from '../stream.ts';
+import { noteBreaches } from './breach.ts';
 import type { Context } from './context.ts';
 
-/** Brings a batch's files to this machine, checks each against its hash, and loads them. */
+/**
+ * Brings a batch's files to this machine, checks each against its hash, and loads them. What it brings to certified hours is noted before;
+ * and after, for hours that were certified meanwhile by a process that did not know of it.
+ */
 export async function loadBatch(context: Context, stream: Stream, batch: Batch, watermark: Micros | null): Promise<LoadOutcome> {
   const folder = await mkdtemp(join(context.scratch, 'load-'));
   try {
     const files: string[] = [];
     for (const [index, file] of batch.files.entries()) files.push(await bring(context, file, join(folder, `${index}.parquet`)));
+    const noted = await noteBreaches(context, stream, batch);
     await context.warehouse.migrate(stream, batch.schema);
     const outcome = await context.warehouse.load(stream, batch, files, watermark);
     const { inserted, updated, unchanged } = outcome;
     context.log.info({ stream: stream.name, batch: batch.id, outcome: outcome.outcome, inserted, updated, unchanged }, 'batch loaded');
+    await noteBreaches(context, stream, batch, noted);
     return outcome;
   } catch (error) {
     throw scratchFailure(error, context.scratch);

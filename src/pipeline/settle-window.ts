@@ -1,3 +1,4 @@
+import { noteLook } from '../certify/looks.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import { hold, showHeld } from '../gate/held.ts';
 import { judgeVolume, type WindowVolume } from '../gate/volume.ts';
@@ -57,6 +58,7 @@ export async function loadPending(
     await loadBatch(context, stream, batch, isLast && joins ? safeWatermark(lease.head(), pending, gaps) : null);
   }
   if (await isHeld(context, stream, batches)) return 'held';
+  await noteLook(context.store, pending.manifest);
   await lease.update(settle(pending.manifest));
   const watermark = joins ? safeWatermark(lease.head(), null, gaps) : null;
   if (watermark !== null) await context.warehouse.advance(stream.name, watermark);

@@ -7,6 +7,7 @@ import { compactInstant, formatInstant, parseInstant } from '../time.ts';
  *
  *   raw/v1/<stream>/env=<environment>/dt=YYYY-MM-DD/hr=HH/win=<start>_<end>/gen=<epoch>/page-000001.json.zst
  *   curated/v1/<stream>/batch=<id>/…   state/<stream>/head.json   held/<stream>/…   quarantine/<stream>/…   dead-letter/<stream>/…
+ *   certificates/<stream>/dt=YYYY-MM-DD/hr=HH.json   certificates/<stream>/breaches/dt=YYYY-MM-DD/hr=HH/batch=<id>.json
  */
 export interface WindowRef {
   readonly start: Micros;
@@ -114,3 +115,31 @@ export const quarantineDecisionKey = (stream: string, contentHash: string): stri
 export const heldPrefix = (stream: string): string => `held/${stream}/`;
 export const heldKey = (stream: string, batch: string): string => `${heldPrefix(stream)}${batch}.json`;
 export const heldDecisionKey = (stream: string, batch: string): string => `${heldPrefix(stream)}${batch}.decision.json`;
+
+export const certificatePrefix = (stream: string): string => `certificates/${stream}/`;
+/** Certificates of hours of that day (UTC). */
+export const certificateDayPrefix = (stream: string, instant: Micros): string =>
+  `${certificatePrefix(stream)}dt=${formatInstant(instant).slice(0, 10)}/`;
+export const certificateKey = (stream: string, hour: Micros): string =>
+  `${certificateDayPrefix(stream, hour)}hr=${formatInstant(hour).slice(11, 13)}.json`;
+/** What was seen of committed windows that end on that day. */
+export const lookDayPrefix = (stream: string, instant: Micros): string =>
+  `${certificatePrefix(stream)}looks/dt=${formatInstant(instant).slice(0, 10)}/`;
+export const lookKey = (stream: string, window: WindowRef, kind: string, epoch: number): string =>
+  `${lookDayPrefix(stream, window.end)}win=${windowName(window)}.${kind}.gen=${String(epoch).padStart(8, '0')}.json`;
+/** The window that a look's key names. @returns null for any other key. */
+export function parseLookKey(key: string): WindowRef | null {
+  const [, from, to] = /^certificates\/[^/]+\/looks\/dt=[^/]+\/win=([^/_]+)_([^/_]+)\.[a-z]+\.gen=\d+\.json$/.exec(key) ?? [];
+  const [start, end] = [parseCompact(from), parseCompact(to)];
+  return start === null || end === null ? null : { start, end };
+}
+export const breachPrefix = (stream: string): string => `${certificatePrefix(stream)}breaches/`;
+/** One batch brought what the certificate of that hour does not count. */
+export const breachKey = (stream: string, hour: Micros, batch: string): string =>
+  `${breachPrefix(stream)}dt=${formatInstant(hour).slice(0, 10)}/hr=${formatInstant(hour).slice(11, 13)}/batch=${batch}.json`;
+
+/** The hour that a certificate's key names. @returns null for any other key, a breach's too. */
+export function parseCertificateKey(key: string): Micros | null {
+  const [, day, hour] = /^certificates\/[^/]+\/dt=(\d{4}-\d\d-\d\d)\/hr=(\d\d)\.json$/.exec(key) ?? [];
+  return day === undefined ? null : parseInstant(`${day}T${hour}:00:00Z`, 'iso');
+}
