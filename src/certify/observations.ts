@@ -14,7 +14,7 @@ import { digestSql, rootOfDigests } from './root.ts';
 export interface Workbench {
   readonly engine: Engine;
   readonly folder: string;
-  bring(file: BatchFile, path: string): Promise<'missing' | 'altered' | null>;
+  readonly bring: (file: BatchFile, path: string) => Promise<'missing' | 'altered' | null>;
 }
 
 type Columns = Pick<Stream, 'key' | 'version'>;

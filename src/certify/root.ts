@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import type { Engine } from '../engine.ts';
+import { textOf } from '../load/values.ts';
 
 /**
  * The root of a set of observations: SHA-256 over the digests of its members, in hex, in ascending order, each once, without anything
@@ -43,7 +44,7 @@ export async function rootOfDigests(engine: Engine, digests: string, count: numb
     const [row] = await engine.rows(
       `SELECT coalesce(string_agg(d, '' ORDER BY d), '') AS part FROM (${digests}) WHERE d >= '${bound(share, shares)}' AND d < '${bound(share + 1, shares)}'`,
     );
-    hasher.update(String(row?.['part'] ?? ''));
+    hasher.update(textOf(row?.['part']));
   }
   return hasher.digest('hex');
 }

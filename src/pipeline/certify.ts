@@ -164,8 +164,9 @@ async function certifyHour(
   return stored;
 }
 
-function certified({ gaps: _, ...window }: SeenWindow, agreed: readonly SeenWindow[]): CertifiedWindow {
-  return { ...window, agreed: agreed.some((other) => other.manifest === window.manifest) };
+function certified(window: SeenWindow, agreed: readonly SeenWindow[]): CertifiedWindow {
+  const { kind, start, end, manifest, sha256, askedAt, committedAt } = window;
+  return { kind, start, end, manifest, sha256, askedAt, committedAt, agreed: agreed.includes(window) };
 }
 
 async function countRows(context: Context, stream: Stream, { from, to }: TimeRange): Promise<number> {
