@@ -1,5 +1,5 @@
 /** The rules of docs/ARCHITECTURE.md: stages do not know each other, and a dependency has one importer. */
-const stages = ['fetch', 'normalize', 'gate', 'load', 'partner'];
+const stages = ['fetch', 'serve', 'normalize', 'gate', 'load', 'partner'];
 const onlyIn = (name, dependency, path) => ({
   name,
   severity: 'error',
@@ -19,7 +19,7 @@ module.exports = {
     {
       name: 'foundations-know-no-stage',
       severity: 'error',
-      from: { path: '^src/(store|manifest|json|schema|page)/' },
+      from: { path: '^src/(store|manifest|json|schema|page|landing)/' },
       to: { path: `^src/(${[...stages, 'cli', 'demo', 'pipeline', 'config'].join('|')})[./]` },
     },
     { name: 'nothing-imports-tests', severity: 'error', from: { path: '^src' }, to: { path: '^(test|bench)' } },
@@ -30,6 +30,7 @@ module.exports = {
     onlyIn('piscina-only-in-pool', 'node_modules/piscina', '^src/normalize/pool\\.ts$'),
     onlyIn('commander-only-in-cli', 'node_modules/commander', '^src/cli'),
     onlyIn('yaml-and-zod-only-in-config', 'node_modules/(yaml|zod)/', '^src/config'),
+    onlyIn('hono-only-in-serve', 'node_modules/(hono|@hono)/', '^src/serve/(app|server)\\.ts$'),
     onlyIn('pino-only-in-log', 'node_modules/pino/', '^src/log\\.ts$'),
   ],
   options: {

@@ -8,6 +8,7 @@ import { addQuery } from './cli/query.ts';
 import { addReplay } from './cli/replay.ts';
 import { addRun, addStages } from './cli/run.ts';
 import { addSchema } from './cli/schema.ts';
+import { addServe } from './cli/serve.ts';
 
 /** The program's commands; each prints its answer to standard output and everything else to standard error. */
 function program(): Command {
@@ -22,6 +23,7 @@ function program(): Command {
   for (const add of [
     addDemo,
     addRun,
+    addServe,
     addStages,
     addReplay,
     addStatus,

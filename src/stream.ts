@@ -66,6 +66,8 @@ export interface Stream {
   /** The columns that order copies of one key. The first is the time that windows are asked by. */
   readonly version: readonly [TimeColumn, ...IntegerColumn[]];
   readonly poll: Poll;
+  /** Null or absent where nobody pushes. */
+  readonly listen?: Listen | null;
   readonly quality: Quality;
   /** Columns that name the thing whose latest state the view `<stream>_latest` shows; empty for no view. */
   readonly latestBy: readonly string[];
@@ -79,6 +81,32 @@ export interface Stream {
 export interface MoneyPaths {
   readonly amount: readonly string[];
   readonly currency: readonly string[];
+}
+
+/** Tells whether a listener lives; no stream takes pushes there. */
+export const HEALTH_PATH = '/healthz';
+
+/** The partner's pushes: where they come, how they are signed, and what their bodies are. */
+export interface Listen {
+  readonly path: string;
+  /** One, or two while one takes the place of the other. */
+  readonly secrets: readonly Secret[];
+  readonly signature: {
+    /** Names of headers are in lower case. */
+    readonly header: string;
+    /** Null where the signature says the time itself: `t=…,v1=…`. */
+    readonly timestampHeader: string | null;
+    readonly encoding: 'hex' | 'base64';
+    /** What is signed: `{timestamp}.{body}`, also with `{id}`. */
+    readonly signed: string;
+  };
+  readonly deliveryHeader: string | null;
+  /** One record, a record a line, or the path of the array of records. */
+  readonly body: 'record' | 'ndjson' | readonly string[];
+  readonly tolerance: Micros;
+  readonly maxBytes: number;
+  /** Pushes of so much time are one window. */
+  readonly window: Micros;
 }
 
 export interface KeyColumn {

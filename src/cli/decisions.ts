@@ -1,19 +1,20 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { TidemarkError } from '../errors.ts';
-import { listDeadLetters, showDeadLetter } from '../fetch/dead-letter.ts';
+import { listDeadLetters, resolveDeadLetter, showDeadLetter } from '../fetch/dead-letter.ts';
 import { retryDeadLetter } from '../fetch/repair.ts';
 import { decideHeld, listHeld, showHeld } from '../gate/held.ts';
 import { decideQuarantine, listQuarantine, showQuarantined } from '../gate/quarantine.ts';
 import type { Batch, Decision } from '../manifest/documents.ts';
 import type { Context } from '../pipeline/context.ts';
+import { redeliverPush } from '../pipeline/redeliver.ts';
 import { releaseRecord } from '../pipeline/release.ts';
 import { runStreams } from '../pipeline/run.ts';
 import { getJson } from '../store/json.ts';
 import { batchKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
-import { type Answer, type CommonOptions, invokeWithContext, oneStream, withCommonOptions } from './command.ts';
+import { type Answer, type CommonOptions, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
 import { EXIT, exitCodeOfRun } from './exit.ts';
 import { table } from './terminal.ts';
 
@@ -37,7 +38,9 @@ function add(parent: Command, name: string, description: string, example: string
 }
 
 export function addDeadLetter(program: Command): void {
-  const parent = program.command('dead-letter').description('requests that could not be answered: list, show, retry');
+  const parent = program
+    .command('dead-letter')
+    .description('requests that could not be answered, pushes that could not be read: list, show, retry, discard');
   parent.addHelpText('after', '\nExample:\n  tidemark dead-letter list --stream payments');
   add(parent, 'list', 'open ones; --all for the resolved as well', 'tidemark dead-letter list', listLetters, false).option(
     '--all',
@@ -45,6 +48,8 @@ export function addDeadLetter(program: Command): void {
   );
   add(parent, 'show', 'one, with what the last attempt brought', 'tidemark dead-letter show ID --stream payments', showLetter, true);
   add(parent, 'retry', 'ask its gap again, and load what comes', 'tidemark dead-letter retry ID --stream payments', retryLetter, true);
+  const discard = 'tidemark dead-letter discard push-ID --stream payments --reason "sent again by the partner"';
+  add(parent, 'discard', 'a push that cannot be read and is not needed', discard, discardLetter, true).option('--reason <text>', 'why');
 }
 
 const listLetters: Ask = async (context, streams, _id, options) => {
@@ -72,16 +77,34 @@ const showLetter: Ask = async (context, streams, id) => {
 
 const retryLetter: Ask = async (context, streams, id) => {
   const stream = oneStream(streams);
+  const outcome = await retried(context, stream, id);
+  const reports = await runStreams(context, [stream], { once: true, sweep: false, until: null, stages: ['normalize', 'load'] });
+  const exit = outcome === 'open' ? EXIT.incomplete : exitCodeOfRun(reports.map((report) => ({ ...report, openDeadLetters: 0 })));
+  return { exit, json: { outcome, id, stream: stream.name }, text: `dead letter ${id}: ${outcome}` };
+};
+
+async function retried(context: Context, stream: Stream, id: string): Promise<'resolved' | 'open' | 'already'> {
+  const { letter, resolution } = await showDeadLetter(context.store, stream.name, id);
+  if (letter.window.kind === 'push' && resolution === null) {
+    await redeliverPush(context, stream, letter);
+    return 'resolved';
+  }
   const lease = await context.lease(stream);
-  let outcome: Awaited<ReturnType<typeof retryDeadLetter>>;
   try {
-    outcome = await retryDeadLetter(context.fetchEffects(stream), stream, lease, id);
+    return (await retryDeadLetter(context.fetchEffects(stream), stream, lease, id)).outcome;
   } finally {
     await lease.release();
   }
-  const reports = await runStreams(context, [stream], { once: true, sweep: false, until: null, stages: ['normalize', 'load'] });
-  const exit = outcome.outcome === 'open' ? EXIT.incomplete : exitCodeOfRun(reports.map((report) => ({ ...report, openDeadLetters: 0 })));
-  return { exit, json: { outcome: outcome.outcome, id, stream: stream.name }, text: `dead letter ${id}: ${outcome.outcome}` };
+}
+
+/** Of a push alone: the partner was told, and sends it right. What was to be asked stays missing until it is asked again. */
+const discardLetter: Ask = async (context, streams, id, { reason }) => {
+  const stream = oneStream(streams);
+  const { letter } = await showDeadLetter(context.store, stream.name, id);
+  if (letter.window.kind !== 'push')
+    throw usage(`${id} is a page that could not be had, not a push`, 'Nothing was changed. `dead-letter retry` asks for it again.');
+  await resolveDeadLetter(context, letter, `discarded by ${userInfo().username}${reason === undefined ? '' : `: ${reason}`}`);
+  return { json: { outcome: 'discarded', id, stream: stream.name }, text: `dead letter ${id} is discarded; its bytes stay in it` };
 };
 
 export function addQuarantine(program: Command): void {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../errors.ts';
 import type { Configuration, KeyColumn, Quality, Secret, StoreConfig, Stream, WarehouseConfig, WorkerLimits } from '../stream.ts';
+import { buildListen } from './build-listen.ts';
 import { buildSource, timesOf } from './build-source.ts';
 import type { ConfigurationInput, StreamInput } from './definition.ts';
 import type { Environment } from './environment.ts';
@@ -51,6 +52,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     key: input.key.map((column) => keyColumn(column, input.environment)),
     version: [{ name: time, form: timesOf(input.source).records }, ...integers.map((column) => ({ name: column }))],
     poll: pollOf(input.poll),
+    listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
     latestBy: input.latestBy ?? [],
     personal: input.personal ?? [],

@@ -2,7 +2,7 @@ import { TidemarkError } from '../errors.ts';
 import { type ConfigurationInput, definition } from './definition.ts';
 import { type ConfigurationDocument, type Path, readDocument, type SyntaxProblem } from './document.ts';
 import { type PlacedProblem, type Problem, placed, problemsOf } from './problems.ts';
-import { namesProblems, storeProblems, streamProblems } from './references.ts';
+import { listenProblems, namesProblems, storeProblems, streamProblems } from './references.ts';
 
 /**
  * @param file how the file is called in messages.
@@ -29,7 +29,8 @@ function referenceProblems(document: ConfigurationDocument, shape: readonly Prob
     const isWrong = (path: Path) => shape.some((problem) => overlaps(problem.path, [...prefix, ...path]));
     return streamProblems(stream, isWrong).map((problem) => ({ ...problem, path: [...prefix, ...problem.path] }));
   });
-  return [...storeReferences(document, shape), ...names, ...within];
+  const listening = shape.some(({ path }) => path.includes('listen')) ? [] : listenProblems(streams);
+  return [...storeReferences(document, shape), ...names, ...listening, ...within];
 }
 
 function storeReferences(document: ConfigurationDocument, shape: readonly Problem[]): readonly Problem[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DAY, SECOND } from '../time.ts';
 import { duration, field, flag, list, matching, name, number, rule, secret, section, text, url, wholeNumber } from './leaves.ts';
+import { listen } from './listen-definition.ts';
 import { bytesOf } from './size.ts';
 import { source } from './source-definition.ts';
 
@@ -92,6 +93,7 @@ const stream = section({
     .min(1, { error: 'expected at least the time column' })
     .describe('The columns that order copies of one key: the time that is asked by, then integers'),
   poll: poll.optional().describe('When to ask, and how late records may come'),
+  listen: listen.optional().describe('What the partner pushes, next to what is polled: `tidemark serve` takes it'),
   quality: quality.optional().describe('What must hold before anything enters the warehouse'),
   latestBy: list(field(), 'columns').optional().describe('Columns that name the thing whose latest state the view STREAM_latest shows'),
   personal: list(dottedPath(), 'paths').optional().describe('Paths of personal data'),

@@ -1,4 +1,6 @@
 import { LINEAGE, OVERFLOW } from '../schema/types.ts';
+import { HEALTH_PATH } from '../stream.ts';
+import { defaultListenPath } from './build-listen.ts';
 import { type ConfigurationInput, STREAM_NAME, type StreamInput } from './definition.ts';
 import type { Path } from './document.ts';
 import { pollOf } from './poll.ts';
@@ -40,6 +42,19 @@ export function namesProblems(names: readonly string[]): readonly Problem[] {
       return [{ ...place, message: 'expected a stream name of lower-case letters, digits and _, a letter first' }];
     const shown = name.replace(/_latest$/, '');
     return shown !== name && names.includes(shown) ? [{ ...place, message: `is the name of the view of ${shown}; choose another` }] : [];
+  });
+}
+
+/** Each place takes the pushes of one stream. */
+export function listenProblems(streams: ConfigurationInput['streams']): readonly Problem[] {
+  const places = Object.entries(streams).flatMap(([name, { listen }]) =>
+    typeof listen === 'object' && listen !== null ? [{ name, at: listen.path ?? defaultListenPath(name) }] : [],
+  );
+  return places.flatMap(({ name, at }, index) => {
+    const path = ['streams', name, 'listen', 'path'];
+    if (at === HEALTH_PATH) return [{ path, message: `${HEALTH_PATH} tells whether the listener lives; choose another` }];
+    const same = places.slice(0, index).find((other) => other.at === at);
+    return same ? [{ path, message: `${at} takes the pushes of ${same.name} already` }] : [];
   });
 }
 

@@ -126,8 +126,10 @@ function pageStates(batches: readonly Batch[], standing: Standing): Map<string, 
 
 /** Its writer died before it could commit it, and another attempt at the window was committed, or is on its way. */
 const isSuperseded = (manifest: KnownManifest, all: readonly KnownManifest[], head: Head | null): boolean =>
-  Boolean(head?.open.some((open) => sameWindow(open, manifest.window))) ||
-  all.some((other) => other.epoch > manifest.epoch && sameWindow(other.window, manifest.window));
+  manifest.window.kind === 'push'
+    ? Boolean(head?.pushes?.open.some((open) => open.epoch === manifest.epoch))
+    : Boolean(head?.open.some((open) => sameWindow(open, manifest.window))) ||
+      all.some((other) => other.epoch > manifest.epoch && sameWindow(other.window, manifest.window));
 
 /** What the ledger says was loaded is still there to be explained. */
 function verifyLedger(
@@ -199,7 +201,8 @@ async function coverageOf(
   const windows = [
     ...committed.map(({ window }) => ({ kind: window.kind, from: window.start, to: window.end })),
     ...ledger.flatMap(ledgerWindow),
-  ];
+    // A push says what came in a stretch of the clock, not that nothing is missing from it.
+  ].filter(({ kind }) => kind !== 'push');
   const starts = windows.filter((window) => window.kind === 'poll').map((window) => window.from);
   if (!head || head.watermark === null || starts.length === 0) return { from: null, to: null, gaps: [] };
   const whole: Stretch = { from: starts.reduce((a, b) => Math.min(a, b)), to: head.watermark };

@@ -187,6 +187,8 @@ export interface PushWindows {
 
 /** A window that a listener lands pushes in. Listeners hold no lease: each window is an entry of its own, with a generation of its own. */
 export interface OpenPush {
+  /** Random, of each beginning. */
+  readonly id: string;
   readonly window: Window;
   readonly epoch: number;
   readonly holder: Omit<Holder, 'beat'>;

@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Micros } from '../clock.ts';
+import { SECOND } from '../time.ts';
 import { type Answer, httpDate, refusal } from './answer.ts';
 import { control } from './control.ts';
 import { hex8 } from './hash.ts';
 import { type PartnerSettings, partnerOptions, type StreamName, type WorldOptions } from './options.ts';
+import { type PushQuestion, type PushReport, pushRecords } from './pusher.ts';
 import { PartnerService } from './service.ts';
 import type { PartnerStats } from './stats.ts';
 import { type Truth, type TruthQuestion, truth } from './truth.ts';
@@ -26,6 +28,8 @@ export interface Partner {
   stats(): PartnerStats;
   /** What a correct warehouse holds; `now` is the partner's clock unless said otherwise. */
   truth(stream: StreamName, question?: Partial<TruthQuestion>): Truth;
+  /** Pushes what becomes visible, instead of waiting to be asked; the times of sending are of the partner's clock. */
+  push(stream: StreamName, question: Omit<PushQuestion, 'nowSeconds'>): Promise<PushReport>;
   /** Ends every connection, also the stalled ones. */
   close(): Promise<void>;
 }
@@ -51,6 +55,7 @@ export async function startPartner(
     ...clock,
     stats: () => structuredClone(service.stats),
     truth: (stream, question) => truth(world[stream], { now: clock.now(), ...question }),
+    push: (stream, question) => pushRecords(world[stream], { ...question, nowSeconds: () => Math.floor(clock.now() / SECOND) }),
     close: () => close(server),
   };
   let requests = 0;

@@ -15,6 +15,7 @@ import { type HolderInfo, thisProcess } from '../manifest/holder.ts';
 import { acquireLease, type Lease } from '../manifest/lease.ts';
 import type { NormalizeEffects } from '../normalize/normalize.ts';
 import { openPool, type Pool } from '../normalize/pool.ts';
+import type { ServeEffects } from '../serve/effects.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import { probeStore } from '../store/probe.ts';
@@ -34,6 +35,7 @@ export interface Context {
   /** @param priority of its requests: backfill takes what live leaves. */
   fetchEffects(stream: Stream, priority?: Priority): FetchEffects;
   normalizeEffects(stream: Stream): NormalizeEffects;
+  serveEffects(): ServeEffects;
   lease(stream: Stream): Promise<Lease>;
   close(): Promise<void>;
 }
@@ -136,6 +138,7 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
         log.warn({ stream: stream.name, batch, records: count }, 'records quarantined');
       },
     }),
+    serveEffects: () => ({ store, clock, log, randomId, holder: effects.holder() }),
     lease: (stream) => acquireLease({ store, stream: stream.name, clock, log, holder: effects.holder(), randomId, wait: true, signal }),
     close: async () => {
       for (const budget of budgets.values()) await budget.close();

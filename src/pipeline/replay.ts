@@ -3,7 +3,7 @@ import type { Micros } from '../clock.ts';
 import { messageOf, TidemarkError } from '../errors.ts';
 import { rawScope } from '../landing/scope.ts';
 import type { Batch, Receipt } from '../manifest/documents.ts';
-import { landedPages, type TimeRange } from '../manifest/landed.ts';
+import { type LandedPage, landedPages, type TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';
 import type { PageSource } from '../normalize/batch.ts';
 import { getJson } from '../store/json.ts';
@@ -111,9 +111,15 @@ export async function concludeRange(context: Context, stream: Stream, range: Tim
 
 /** Pages that this stream landed for windows that reach into the range. */
 export async function* pagesOfRange(context: Context, stream: Stream, range: TimeRange): AsyncIterable<PageSource> {
-  for await (const { key } of landedPages(context.store, rawScope(stream), range)) {
-    yield { key, store: context.store, object: key, measured: await readReceipt(context.store, receiptKey(key)) };
-  }
+  for (const pages of [landedPages(context.store, rawScope(stream), range), latePushes(context, stream, range)])
+    for await (const { key } of pages)
+      yield { key, store: context.store, object: key, measured: await readReceipt(context.store, receiptKey(key)) };
+}
+
+/** What is pushed stands under the time at which it came, which may be later than its version time by the whole lateness. */
+async function* latePushes({ store }: Context, stream: Stream, { to }: TimeRange): AsyncIterable<LandedPage> {
+  for await (const page of landedPages(store, rawScope(stream), { from: to, to: to + stream.poll.lateness }))
+    if (page.window.kind === 'push' && page.window.start >= to) yield page;
 }
 
 /** Endings of objects under a prefix that are no pages. */

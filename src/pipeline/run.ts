@@ -7,6 +7,7 @@ import { listHeld } from '../gate/held.ts';
 import type { FetchTotals } from '../manifest/documents.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readHead } from '../manifest/state.ts';
+import { commitAbandoned } from '../serve/commit-pushes.ts';
 import type { Stream } from '../stream.ts';
 import { certify } from './certify.ts';
 import type { Context } from './context.ts';
@@ -72,14 +73,18 @@ async function runStream(context: Context, stream: Stream, options: RunOptions):
     if (!done && options.once && context.signal?.aborted) report.failures.push({ error: context.signal.reason, at: 'run' });
     const rest = (options.until ?? Number.POSITIVE_INFINITY) - context.clock.now();
     if (options.once || rest <= 0 || context.signal?.aborted) break;
-    await context.clock.sleep(Math.min(stream.poll.every, rest) / 1000, context.signal).catch(() => undefined);
+    await context.clock.sleep(Math.min(pauseOf(stream), rest) / 1000, context.signal).catch(() => undefined);
   }
   await conclude(context, stream, report);
   return report;
 }
 
+/** Between polls, what was pushed is taken on as its windows are committed. */
+const pauseOf = ({ poll, listen }: Stream): Micros => Math.min(poll.every, listen?.window ?? poll.every);
+
 /** One pass. The stream is held no longer than that: between polls whoever releases a batch or retries a dead letter gets through. */
 async function pass(context: Context, stream: Stream, options: RunOptions, report: StreamReport): Promise<void> {
+  await commitAbandoned(context.serveEffects(), stream);
   const lease = await context.lease(stream);
   try {
     await work(context, stream, lease, options, report);

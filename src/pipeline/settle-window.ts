@@ -51,7 +51,8 @@ export async function loadPending(
   const admitted = await admit(context, stream, pending, batches);
   const gaps = await openGaps(context, stream);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  if (!joins) context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
+  if (!joins && pending.window.kind !== 'push')
+    context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   for (const [index, batch] of admitted.entries()) {
     const isLast = isWhole && index === admitted.length - 1;

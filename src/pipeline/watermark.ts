@@ -19,7 +19,13 @@ export function safeWatermark(head: Covered, settled: PendingWindow | null, gaps
  * window says nothing of the time before it, and the watermark waits for a replay.
  * @param loaded the warehouse's own watermark.
  */
-export function joinsLoaded({ since }: Covered, loaded: Micros | null, stretch: Pick<Window, 'start'>): boolean {
+export function joinsLoaded(
+  { since }: Covered,
+  loaded: Micros | null,
+  stretch: Pick<Window, 'start'> & { kind?: Window['kind'] },
+): boolean {
+  // What a partner pushes proves nothing of what it did not push.
+  if (stretch.kind === 'push') return false;
   const reached = loaded ?? since;
   return reached !== null && stretch.start <= reached;
 }

@@ -212,6 +212,23 @@ describe('fields that do not fit together', () => {
     expect(problemsOf(`${EXAMPLE.split('streams:')[0]}streams: {}`)[0]).toContain('expected at least one stream');
   });
 
+  test('pushes of each stream have a place of their own, and one secret or two', () => {
+    const listening = (listen: string): string => around({ stream: `key: [id]\nversion: [updated_at]\nlisten: ${listen}` });
+    expect(problemsOf(listening('{ secrets: env:A }'))).toEqual([]);
+    expect(
+      problemsOf(listening('{ secrets: [env:A, env:B], body: $.data, window: 30s, signature: { signed: "v0:{timestamp}:{body}" } }')),
+    ).toEqual([]);
+    for (const [listen, problem] of [
+      ['{ secrets: whsec }', /streams\.s\.listen\.secrets: expected env:NAME or file:PATH/],
+      ['{ secrets: [env:A, env:B, env:C] }', /expected env:NAME or file:PATH, or a list of one or two of them, got a list/],
+      ['{ secrets: env:A, path: /healthz }', /streams\.s\.listen\.path: \/healthz tells whether the listener lives/],
+      ['{ secrets: env:A, body: xml }', /expected record, ndjson, or the path of the array of records/],
+      ['{ secrets: env:A, signature: { signed: "{body}" } }', /expected a text with \{timestamp\} that ends in \{body\}/],
+      ['{ secrets: env:A, maxBody: 2GB }', /expected a size of at most 100MB/],
+    ] as const)
+      expect(problemsOf(listening(listen)), listen).toEqual([expect.stringMatching(problem)]);
+  });
+
   test('what is wrong elsewhere does not hide it', () => {
     const problems = stream('key: [id, id]\nversion: [at]\npoll: { every: never }').join('\n');
     expect(problems).toContain('"id" is named already');
