@@ -35,6 +35,8 @@ export interface BudgetMember extends HolderInfo {
   readonly perMinute: number;
   /** For the next slot. */
   readonly wants: Wants;
+  /** The last slot that it came in. */
+  readonly slot: number;
 }
 
 /** `state/budget/<name>.json`. */
@@ -81,7 +83,7 @@ export function ticketTimes({ paceMs }: Lattice, slot: number): number[] {
 }
 
 export interface Claimant {
-  readonly member: BudgetMember;
+  readonly member: Omit<BudgetMember, 'slot'>;
   readonly nowMs: number;
   /** Tickets up to this time were used, or may have been. */
   readonly usedMs: number;
@@ -102,8 +104,8 @@ export function claimTickets(document: BudgetDocument | null, name: string, clai
 
 /** The first of all members to come in a slot divides it by what each asked for in the slot before. */
 function beginSlot(before: BudgetDocument | null, name: string, slot: number, { member, isGone }: Claimant): BudgetDocument {
-  const known = before?.slot === slot - 1 ? before.members : [];
-  const members = [...known.filter((other) => other.id !== member.id && !isGone(other)), member];
+  const known = before?.slot === slot - 1 ? before.members.filter((other) => other.slot === before.slot) : [];
+  const members = [...known.filter((other) => other.id !== member.id && !isGone(other)), { ...member, slot }];
   const perMinute = Math.min(...members.map((each) => each.perMinute));
   const count = ticketTimes(latticeOf(perMinute), slot).length;
   return {
@@ -122,7 +124,8 @@ function join(document: BudgetDocument, { member, nowMs, isGone }: Claimant): Bu
     .filter((other) => other.id !== member.id && isGone(other))
     .reduce((rest, gone) => leave(rest, gone.id, nowMs), document);
   const at = without.members.findIndex(({ id }) => id === member.id);
-  return { ...without, members: at < 0 ? [...without.members, member] : without.members.with(at, member) };
+  const present = { ...member, slot: document.slot };
+  return { ...without, members: at < 0 ? [...without.members, present] : without.members.with(at, present) };
 }
 
 /** What lies ahead becomes free; what lies behind may have been used. */
