@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { colorWanted, hostName, isCI, loadConfiguration, parseConfiguration } from '../../src/config.ts';
 import { isTidemarkError } from '../../src/errors.ts';
 import { DAY, HOUR, MINUTE } from '../../src/time.ts';
+import { caught } from '../support/caught.ts';
 import { around, EXAMPLE, sourceOf, streamOf } from './configurations.ts';
 
 const PATH = '/etc/tidemark/tidemark.yaml';
@@ -272,12 +273,3 @@ describe('the environment of the process', () => {
     expect(hostName({})).not.toBe('');
   });
 });
-
-function caught(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}

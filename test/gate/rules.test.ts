@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isTidemarkError } from '../../src/errors.ts';
 import { compareDecimals } from '../../src/gate/decimal.ts';
 import { checkValue, parseRule, ruleSql } from '../../src/gate/rules.ts';
+import { caught } from '../support/caught.ts';
 
 const passes = (rule: string, json: string | null): boolean => checkValue(parseRule(rule), json);
 
@@ -257,12 +258,3 @@ describe('in SQL', () => {
     expect(await inDuckDB('<= 1000000.00', ['1000000.0000000000000000000000000001', '"12.00"', null])).toEqual([false, false, false]);
   });
 });
-
-function caught(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}

@@ -7,12 +7,9 @@ import { hold } from '../../src/gate/held.ts';
 import { status } from '../../src/inspect/status.ts';
 import type { StatusReport, StreamStatus } from '../../src/inspect/status-report.ts';
 import { formatStatus } from '../../src/inspect/status-text.ts';
-import type { DeadLetter } from '../../src/manifest/documents.ts';
 import { takeOver } from '../../src/manifest/head.ts';
 import { thisProcess } from '../../src/manifest/holder.ts';
 import { readHead, updateHead } from '../../src/manifest/state.ts';
-import { createJson } from '../../src/store/json.ts';
-import { deadLetterKey } from '../../src/store/keys.ts';
 import { HOUR, MINUTE } from '../../src/time.ts';
 import { START, startWorld, type World } from './world.ts';
 
@@ -115,24 +112,7 @@ test('windows that are landed, normalized and held are told apart; a held batch 
 test('R18, R25: an open dead letter makes a stream incomplete, and is named with its gap', async () => {
   const copy = world.copy();
   const gap = { from: NOW - HOUR, to: NOW - HOUR + MINUTE };
-  const window = { kind: 'poll', start: START, end: NOW } as const;
-  const letter: DeadLetter = {
-    format: 1,
-    id: 'one',
-    stream: 'payments',
-    window,
-    slot: 1,
-    cursor: null,
-    url: 'http://127.0.0.1/',
-    pageSize: 1,
-    attempts: 8,
-    reason: 'status 500',
-    status: 500,
-    body: null,
-    gap,
-    at: NOW,
-  };
-  await copy.inspect(({ store }) => createJson(store, deadLetterKey('payments', 'one'), letter));
+  await copy.putLetter('one', gap);
   const report = await ask(copy);
   expect(report.exitCode).toBe(5);
   expect(payments(report).deadLetters).toEqual([

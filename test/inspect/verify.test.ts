@@ -6,11 +6,11 @@ import type { Micros } from '../../src/clock.ts';
 import { verify } from '../../src/inspect/verify.ts';
 import type { FindingKind, VerifyReport } from '../../src/inspect/verify-report.ts';
 import { formatVerify } from '../../src/inspect/verify-text.ts';
-import type { Batch, DeadLetter, Manifest } from '../../src/manifest/documents.ts';
+import type { Batch, Manifest } from '../../src/manifest/documents.ts';
 import { pagesOfRange, replay } from '../../src/pipeline/replay.ts';
 import { readBody } from '../../src/store/compress.ts';
-import { createJson, getJson } from '../../src/store/json.ts';
-import { batchKey, deadLetterKey, quarantineKey, receiptKey } from '../../src/store/keys.ts';
+import { getJson } from '../../src/store/json.ts';
+import { batchKey, quarantineKey, receiptKey } from '../../src/store/keys.ts';
 import { HOUR, MINUTE, parseInstant } from '../../src/time.ts';
 import { HOSTILE } from '../system/world.ts';
 import { START, startWorld, type World } from './world.ts';
@@ -208,24 +208,7 @@ test('R18: a window whose manifest is gone is found, and so is one that was alte
 test('R18: an open gap leaves the stream incomplete, and is listed with its dead letter and what to do', async () => {
   const copy = world.copy();
   const gap = { from: START + 4 * HOUR, to: START + 4 * HOUR + MINUTE };
-  const window = { kind: 'poll', start: START + 3 * HOUR, end: NOW } as const;
-  const letter: DeadLetter = {
-    format: 1,
-    id: 'letter-1',
-    stream: 'payments',
-    window,
-    slot: 3,
-    cursor: null,
-    url: 'http://127.0.0.1/events',
-    pageSize: 1,
-    attempts: 8,
-    reason: 'status 500',
-    status: 500,
-    body: null,
-    gap,
-    at: NOW,
-  };
-  await copy.inspect(({ store }) => createJson(store, deadLetterKey('payments', letter.id), letter));
+  await copy.putLetter('letter-1', gap);
   const report = await check(copy, 'payments');
   expect(report).toMatchObject({ verdict: 'incomplete', exitCode: 5, findings: [] });
   expect(report.coverage.gaps).toEqual([{ from: '2026-11-01T04:00:00Z', to: '2026-11-01T04:01:00Z', deadLetter: 'letter-1' }]);

@@ -6,13 +6,17 @@ import { parseConfiguration } from '../../src/config.ts';
 import { type Engine, openEngine } from '../../src/engine.ts';
 import { type OpenInspection, openInspection } from '../../src/inspect/inspection.ts';
 import { silentLog } from '../../src/log.ts';
+import type { DeadLetter } from '../../src/manifest/documents.ts';
 import type { PartnerSettings } from '../../src/partner/options.ts';
 import { type Partner, startPartner } from '../../src/partner/server.ts';
 import { type Context, openContext } from '../../src/pipeline/context.ts';
 import { ALL_STAGES, type RunOptions, runStreams, type StreamReport } from '../../src/pipeline/run.ts';
 import { compress } from '../../src/store/compress.ts';
+import { createJson } from '../../src/store/json.ts';
+import { deadLetterKey } from '../../src/store/keys.ts';
 import type { Configuration, Stream } from '../../src/stream.ts';
 import { HOUR } from '../../src/time.ts';
+import { sourceText } from '../support/source-text.ts';
 
 export const START: Micros = Date.UTC(2026, 10, 1) * 1000;
 
@@ -30,6 +34,8 @@ export interface World {
   inspect<T>(use: (inspection: OpenInspection) => Promise<T>, lockWaitMs?: number): Promise<T>;
   /** The same store and warehouse in a folder of their own, to be tampered with. */
   copy(): World;
+  /** Puts a dead letter of payments into the store, with that gap. */
+  putLetter(id: string, gap: NonNullable<DeadLetter['gap']>): Promise<void>;
   /** Local path of an object of the store. */
   pathOf(key: string): string;
   /** Puts other bytes in an object's place, compressed as its name says. */
@@ -72,6 +78,14 @@ function worldIn(folder: string, partner: Partner, time: { now: Micros }, closin
   };
   const warehousePath = join(folder, 'warehouse.duckdb');
   const pathOf = (key: string): string => join(folder, 'store', key);
+  const inspect: World['inspect'] = async (use, lockWaitMs) => {
+    const inspection = await openInspection(configuration, { clock, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) });
+    try {
+      return await use(inspection);
+    } finally {
+      await inspection.close();
+    }
+  };
   const copies: World[] = [];
   return {
     folder,
@@ -92,13 +106,9 @@ function worldIn(folder: string, partner: Partner, time: { now: Micros }, closin
         runStreams(context, configuration.streams, { once: true, sweep: false, until: null, stages: ALL_STAGES, ...options }),
       ),
     withContext,
-    inspect: async (use, lockWaitMs) => {
-      const inspection = await openInspection(configuration, { clock, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) });
-      try {
-        return await use(inspection);
-      } finally {
-        await inspection.close();
-      }
+    inspect,
+    putLetter: async (id, gap) => {
+      await inspect(({ store }) => createJson(store, deadLetterKey('payments', id), letterOf(id, gap, time.now)));
     },
     copy: () => {
       const to = mkdtempSync(join(tmpdir(), 'tidemark-inspect-'));
@@ -119,6 +129,23 @@ function worldIn(folder: string, partner: Partner, time: { now: Micros }, closin
   };
 }
 
+const letterOf = (id: string, gap: DeadLetter['gap'], at: Micros): DeadLetter => ({
+  format: 1,
+  id,
+  stream: 'payments',
+  window: { kind: 'poll', start: START, end: at },
+  slot: 1,
+  cursor: null,
+  url: 'http://127.0.0.1/',
+  pageSize: 1,
+  attempts: 8,
+  reason: 'status 500',
+  status: 500,
+  body: null,
+  gap,
+  at,
+});
+
 async function withEngine<T>(path: string, use: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await openEngine({ path, threads: 1, memoryBytes: 256 << 20, tempDirectory: `${path}.spill` });
   try {
@@ -128,34 +155,21 @@ async function withEngine<T>(path: string, use: (engine: Engine) => Promise<T>):
   }
 }
 
+const SOURCE = { secret: 'env:PARTNER_KEY', pageSize: 200, attempts: 8, requestsPerMinute: 100_000 };
+
 const yaml = ({ url }: Partner): string => `
 store: file:./store
 warehouse: duckdb:./warehouse.duckdb
 workers: { threads: 1, memory: 256MB, scratch: ./scratch }
 streams:
   payments:
-    source:
-      list: ${url}/events
-      lookup: ${url}/events/{event_id}
-      auth: { bearer: env:PARTNER_KEY }
-      query: { since: updated_since, size: page_size, cursor: cursor }
-      response: { records: $.data, next: $.next_cursor, more: $.has_more }
-      pageSize: 200
-      requestsPerMinute: 100000
-      attempts: 8
+${sourceText({ ...SOURCE, list: `${url}/events`, lookupBy: 'event_id' })}
     environment: { field: environment }
     key: [environment, event_id]
     version: [updated_at, event_version]
     poll: { every: 5m, outOfOrder: 2h, lateness: 48h, deadline: 15m }
   settlements:
-    source:
-      list: ${url}/settlements
-      auth: { bearer: env:PARTNER_KEY }
-      query: { since: updated_since, size: page_size, cursor: cursor }
-      response: { records: $.data, next: $.next_cursor, more: $.has_more }
-      pageSize: 200
-      requestsPerMinute: 100000
-      attempts: 8
+${sourceText({ ...SOURCE, list: `${url}/settlements` })}
     key: [vendor_txn_id]
     version: [updated_at]
     poll: { every: 1h, lateness: 48h, deadline: 2h }

@@ -1,20 +1,16 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { openWarehouse } from '../../src/load/open.ts';
 import { HOUR } from '../../src/time.ts';
 import { integer, text } from '../support/typed-sql.ts';
 import { ofAnotherVersion } from './database-file.ts';
+import { freshBench } from './fresh-bench.ts';
 import { endChild, startChild } from './process.ts';
-import { type Bench, expectedTable, makeBench, makeStream, manualClock, observe, START, schemaOf, tableOf } from './support.ts';
+import { expectedTable, makeStream, manualClock, observe, START, schemaOf, tableOf } from './support.ts';
 
-let bench: Bench;
-beforeEach(async () => {
-  bench = await makeBench();
-});
-afterEach(() => bench.close());
-
+const bench = freshBench();
 const stream = makeStream();
 const schema = schemaOf(1, { amount: integer, note: text });
 

@@ -1,6 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { commitBatch, settle, takeFence, UnknownOutcome } from '../../src/load/commit.ts';
@@ -10,26 +10,11 @@ import { literal } from '../../src/sql.ts';
 import { HOUR } from '../../src/time.ts';
 import { number } from '../support/canonical-json.ts';
 import { integer, text } from '../support/typed-sql.ts';
+import { freshBench } from './fresh-bench.ts';
 import { endChild, startChild } from './process.ts';
-import {
-  type Bench,
-  expectedTable,
-  makeBench,
-  makeStream,
-  type Observation,
-  observe,
-  START,
-  schemaOf,
-  tableOf,
-  type WrittenBatch,
-} from './support.ts';
+import { expectedTable, makeStream, type Observation, observe, START, schemaOf, tableOf, type WrittenBatch } from './support.ts';
 
-let bench: Bench;
-beforeEach(async () => {
-  bench = await makeBench();
-});
-afterEach(() => bench.close());
-
+const bench = freshBench();
 const stream = makeStream();
 const schema = schemaOf(1, { amount: integer, note: text });
 const first = [observe('1', 1, { amount: number(5n, 0), note: 'a' }), observe('2', 1, { amount: null, note: 'b' })];

@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { number } from '../support/canonical-json.ts';
 import { decimal, integer, json, list, struct, text } from '../support/typed-sql.ts';
-import { type Bench, expectedTable, makeBench, makeStream, observe, START, schemaOf, tableOf } from './support.ts';
+import { freshBench } from './fresh-bench.ts';
+import { expectedTable, makeStream, observe, START, schemaOf, tableOf } from './support.ts';
 
-let bench: Bench;
-beforeEach(async () => {
-  bench = await makeBench();
-});
-afterEach(() => bench.close());
-
+const bench = freshBench();
 const stream = makeStream();
 const schema = schemaOf(1, { amount: integer, note: text });
 
