@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import { addDeadLetter, addHeld, addQuarantine } from './cli/decisions.ts';
+import { addDeadLetter } from './cli/decisions.ts';
 import { addDemo } from './cli/demo.ts';
 import { EXIT } from './cli/exit.ts';
+import { addHeld } from './cli/held.ts';
 import { addDoctor, addStatus, addVerify, addWhy } from './cli/inspect.ts';
 import { addPartner } from './cli/partner.ts';
+import { addQuarantine } from './cli/quarantine.ts';
 import { addQuery } from './cli/query.ts';
 import { addReplay } from './cli/replay.ts';
 import { addRun, addStages } from './cli/run.ts';

@@ -1,22 +1,15 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { TidemarkError } from '../errors.ts';
 import { listDeadLetters, resolveDeadLetter, showDeadLetter } from '../fetch/dead-letter.ts';
 import { retryDeadLetter } from '../fetch/repair.ts';
-import { decideHeld, listHeld, showHeld } from '../gate/held.ts';
-import { decideQuarantine, listQuarantine, showQuarantined } from '../gate/quarantine.ts';
-import type { Batch, Decision } from '../manifest/documents.ts';
 import type { Context } from '../pipeline/context.ts';
 import { redeliverPush } from '../pipeline/redeliver.ts';
-import { releaseRecord } from '../pipeline/release.ts';
 import { runStreams } from '../pipeline/run.ts';
-import { getJson } from '../store/json.ts';
-import { batchKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
 import { type Answer, type CommonOptions, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
 import { EXIT, exitCodeOfRun } from './exit.ts';
-import { table } from './terminal.ts';
+import { listing } from './waiting.ts';
 
 interface DecisionOptions extends CommonOptions {
   readonly all?: boolean;
@@ -106,129 +99,3 @@ const discardLetter: Ask = async (context, streams, id, { reason }) => {
   await resolveDeadLetter(context, letter, `discarded by ${userInfo().username}${reason === undefined ? '' : `: ${reason}`}`);
   return { json: { outcome: 'discarded', id, stream: stream.name }, text: `dead letter ${id} is discarded; its bytes stay in it` };
 };
-
-export function addQuarantine(program: Command): void {
-  const parent = program.command('quarantine').description('records that may not enter: list, show, release, discard');
-  parent.addHelpText('after', '\nExample:\n  tidemark quarantine list --stream settlements');
-  add(parent, 'list', 'open ones; --all for the decided as well', 'tidemark quarantine list', listRecords, false).option(
-    '--all',
-    'decided ones as well',
-  );
-  add(parent, 'show', 'one, with its bytes', 'tidemark quarantine show ID --stream settlements', showRecord, true);
-  add(
-    parent,
-    'release',
-    'let it in, whatever the rules say',
-    'tidemark quarantine release ID --stream settlements --reason "checked with finance"',
-    decideRecord('release'),
-    true,
-  ).option('--reason <text>', 'why');
-  add(
-    parent,
-    'discard',
-    'leave it out for good',
-    'tidemark quarantine discard ID --stream settlements',
-    decideRecord('discard'),
-    true,
-  ).option('--reason <text>', 'why');
-}
-
-const listRecords: Ask = async (context, streams, _id, options) => {
-  const entries = (await Promise.all(streams.map((stream) => listQuarantine(context.store, stream.name))))
-    .flat()
-    .filter((entry) => options.all || entry.state === 'open');
-  const rows = entries.map((entry) => [
-    entry.id,
-    entry.stream,
-    entry.state,
-    entry.rules.join('; '),
-    entry.key.join('/'),
-    entry.value ?? '',
-  ]);
-  return { json: entries, text: listing('records in quarantine', ['id', 'stream', 'state', 'rule', 'key', 'value'], rows) };
-};
-
-const showRecord: Ask = async (context, streams, id) => {
-  const detail = await showQuarantined(context.store, oneStream(streams).name, id);
-  const bytes = Buffer.from(detail.records[0]?.body ?? '', 'base64').toString('utf8');
-  return { json: detail, text: `${JSON.stringify({ ...detail, records: undefined }, null, 2)}\nbytes:\n${bytes}` };
-};
-
-const decideRecord =
-  (decision: Decision['decision']): Ask =>
-  async (context, streams, id, options) => {
-    const stream = oneStream(streams);
-    await decideQuarantine(context.store, stream.name, id, decisionOf(context, decision, options));
-    const rows = decision === 'release' ? await releaseRecord(context, stream, id) : 0;
-    const text =
-      decision === 'release'
-        ? `${id} is released; ${rows} ${rows === 1 ? 'row' : 'rows'} loaded`
-        : `${id} is discarded; its bytes stay in quarantine and in raw`;
-    return { json: { id, stream: stream.name, decision, rows }, text };
-  };
-
-export function addHeld(program: Command): void {
-  const parent = program.command('held').description('batches outside the volume band: list, show, release, discard');
-  parent.addHelpText('after', '\nExample:\n  tidemark held release BATCH --stream settlements');
-  add(parent, 'list', 'open ones; --all for the decided as well', 'tidemark held list', listBatches, false).option(
-    '--all',
-    'decided ones as well',
-  );
-  add(parent, 'show', 'one, with its counts', 'tidemark held show BATCH --stream settlements', showBatch, true);
-  add(
-    parent,
-    'release',
-    'load it',
-    'tidemark held release BATCH --stream settlements --reason "month end"',
-    decideBatch('release'),
-    true,
-  ).option('--reason <text>', 'why');
-  add(parent, 'discard', 'leave it out', 'tidemark held discard BATCH --stream settlements', decideBatch('discard'), true).option(
-    '--reason <text>',
-    'why',
-  );
-}
-
-const listBatches: Ask = async (context, streams, _id, options) => {
-  const entries = (await Promise.all(streams.map((stream) => listHeld(context.store, stream.name))))
-    .flat()
-    .filter((entry) => options.all || entry.state === 'open');
-  const rows = entries.map(({ held, state }) => [held.batch, held.stream, state, held.rows, held.reason]);
-  const exit = entries.some((entry) => entry.state === 'open') ? EXIT.held : EXIT.done;
-  return { exit, json: entries, text: listing('batches held', ['batch', 'stream', 'state', 'rows', 'reason'], rows) };
-};
-
-const showBatch: Ask = async (context, streams, id) => {
-  const stream = oneStream(streams);
-  const entry = await showHeld(context.store, stream.name, id);
-  if (!entry)
-    throw new TidemarkError({
-      code: 'NOT_FOUND',
-      message: `batch ${id} of ${stream.name} is not held`,
-      hint: 'tidemark held list --all names every batch that ever was.',
-    });
-  const batch = (await getJson<Batch>(context.store, batchKey(stream.name, id)))?.value ?? null;
-  return { json: { ...entry, batch }, text: JSON.stringify({ ...entry, counts: batch?.counts }, null, 2) };
-};
-
-const decideBatch =
-  (decision: Decision['decision']): Ask =>
-  async (context, streams, id, options) => {
-    const stream = oneStream(streams);
-    await decideHeld(context.store, stream.name, id, decisionOf(context, decision, options));
-    const reports = await runStreams(context, [stream], { once: true, sweep: false, until: null, stages: ['load'] });
-    const rows = reports.reduce((sum, report) => sum + report.rows, 0);
-    const text =
-      decision === 'release'
-        ? `batch ${id} is released; ${rows} rows loaded`
-        : `batch ${id} is discarded; its pages stay in raw, and a sweep will see its records again`;
-    return { exit: exitCodeOfRun(reports), json: { batch: id, stream: stream.name, decision, rows }, text };
-  };
-
-function decisionOf(context: Context, decision: Decision['decision'], options: DecisionOptions): Decision {
-  return { format: 1, decision, by: userInfo().username, reason: options.reason ?? null, at: context.clock.now() };
-}
-
-function listing(what: string, head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  return rows.length === 0 ? `no ${what}` : table([head, ...rows]);
-}
