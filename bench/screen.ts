@@ -35,17 +35,24 @@ export function screen(outcome: Outcome): string {
 
 function stageRows({ options, measurements }: Outcome): string[] {
   const { events } = options.workload;
-  const { fetch, pairs, textbookOnPages, load, partnerCpuSeconds } = measurements;
+  const { fetch, pairs, textbookOnPages, load, loadFilled, partnerCpuSeconds } = measurements;
   const perSecond = (of: number, usage: Usage): number => of / usage.seconds;
   const line = (name: string, of: number, usage: Usage, remark = ''): string =>
     row(name, count(perSecond(of, usage)), ((usage.cpuSeconds / of) * 1e6).toFixed(1), count(usage.peakBytes / 2 ** 20), remark);
   const rows = load.result.inserted;
+  const filled = loadFilled.result.inserted + loadFilled.result.updated;
   return [
     line('fetch', events, fetch, bar(perSecond(events, fetch), BARS.fetchPerSecond, partnerRemark(partnerCpuSeconds, events))),
     line('normalize', events, middle(pairs.map((pair) => pair.normalize))),
     line('textbook query', events, middle(pairs.map((pair) => pair.textbook))),
     line('textbook on pages', events, textbookOnPages, 'the landed bodies as they are, unnested'),
     line('load (rows)', rows, load, bar(perSecond(rows, load), BARS.loadPerSecond)),
+    line(
+      'load, filled',
+      filled,
+      loadFilled,
+      bar(perSecond(filled, loadFilled), BARS.loadPerSecond, '; rows into a filled table, half new, half later'),
+    ),
   ];
 }
 
@@ -71,8 +78,8 @@ function middle(usages: readonly Usage[]): Usage {
   return sorted[Math.floor(sorted.length / 2)] as Usage;
 }
 
-const greatestPeak = ({ fetch, pairs, load }: Measurements): number =>
-  [fetch, load, ...pairs.map((pair) => pair.normalize)].reduce((peak, { peakBytes }) => Math.max(peak, peakBytes), 0);
+const greatestPeak = ({ fetch, pairs, load, loadFilled }: Measurements): number =>
+  [fetch, load, loadFilled, ...pairs.map((pair) => pair.normalize)].reduce((peak, { peakBytes }) => Math.max(peak, peakBytes), 0);
 
 const count = (value: number): string => Math.round(value).toLocaleString('en');
 const row = (name: string, perSecond: string, cpu: string, peak: string, remark: string): string =>

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfiguration } from '../src/config.ts';
 import type { Configuration, Stream } from '../src/stream.ts';
@@ -19,6 +19,9 @@ export const PAGE_SIZE = 5000;
 export const eventsFile = ({ folder }: Job): string => join(folder, 'events.ndjson');
 /** Ids of the batches that the normalizer published, for the load. */
 export const batchesFile = ({ folder }: Job): string => join(folder, 'batches.json');
+export const batchIds = async (job: Job): Promise<string[]> => JSON.parse(await readFile(batchesFile(job), 'utf8')) as string[];
+/** The batches that a filled table is to be loaded with. */
+export const laterBatchesFile = ({ folder }: Job): string => join(folder, 'later.json');
 export const storeFolder = ({ folder }: Pick<Job, 'folder'>): string => join(folder, 'store');
 
 /** A configuration as a user would write it, with everything at its default but for the page size and the request limit. */

@@ -14,6 +14,8 @@ export interface Measurements {
   /** The textbook query on the pages as they landed. */
   readonly textbookOnPages: Measured<{ rows: number }>;
   readonly load: Measured<{ inserted: number; updated: number }>;
+  /** Into the table of the first load: half of the rows new, half later versions. */
+  readonly loadFilled: Measured<{ inserted: number; updated: number }>;
   readonly table: Measured<{ rows: number; hash: string }>;
 }
 
@@ -40,8 +42,12 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const textbookOnPages: Measurements['textbookOnPages'] = await runStage('stage-textbook.ts', job, 'pages');
   say('load');
   const load: Measurements['load'] = await runStage('stage-load.ts', job);
+  say('load into a filled table');
+  await runStage('stage-later.ts', job);
+  const loadFilled: Measurements['loadFilled'] = await runStage('stage-load.ts', job, 'filled');
   say('hashing the table');
-  return { written, fetch, partnerCpuSeconds, pairs, textbookOnPages, load, table: await runStage('stage-hash.ts', job) };
+  const table: Measurements['table'] = await runStage('stage-hash.ts', job);
+  return { written, fetch, partnerCpuSeconds, pairs, textbookOnPages, load, loadFilled, table };
 }
 
 async function fetchFromPartner(job: Job): Promise<Pick<Measurements, 'fetch' | 'partnerCpuSeconds'>> {

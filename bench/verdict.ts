@@ -29,7 +29,10 @@ export function recordTable({ seed, events }: Workload, { table }: Measurements)
 }
 
 /** What must be true of any run; each that is not, in words. */
-export function contradictions({ events }: Workload, { written, fetch, pairs, textbookOnPages, load, table }: Measurements): string[] {
+export function contradictions(
+  { events }: Workload,
+  { written, fetch, pairs, textbookOnPages, load, loadFilled, table }: Measurements,
+): string[] {
   const { distinct } = written.result;
   const checks: [string, number, number][] = [
     ['records landed', fetch.result.records, events],
@@ -40,6 +43,7 @@ export function contradictions({ events }: Workload, { written, fetch, pairs, te
     ]),
     ['rows of the textbook query on pages', textbookOnPages.result.rows, distinct],
     ['rows inserted', load.result.inserted, distinct],
+    ['rows inserted and updated in a filled table', loadFilled.result.inserted + loadFilled.result.updated, distinct],
     ['rows in the table', table.result.rows, distinct],
   ];
   return checks.filter(([, found, expected]) => found !== expected).map(([what, found, expected]) => `${what}: ${found}, not ${expected}`);
