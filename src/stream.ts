@@ -136,12 +136,16 @@ export interface Source {
   readonly parameters: Readonly<Record<string, string>>;
   /** Path of the record array in the body: segments, empty for a bare array. */
   readonly records: readonly string[];
+  /** Path in the body of an error to the key of the record that it failed for; null or absent where errors do not say. */
+  readonly culprit?: readonly string[] | null;
   readonly pageSize: number;
   readonly requestsPerMinute: number;
   /** Attempts for one page before it goes to dead letter. */
   readonly attempts: number;
   /** Milliseconds for one attempt, from the request's start to the body's last byte. */
   readonly timeoutMs: number;
+  /** How a source that does not answer is asked; the defaults of fetch/circuit.ts where left out. */
+  readonly circuit?: { readonly failures: number; readonly longestMs: number; readonly patienceMs: number };
 }
 
 export type Auth =
@@ -177,6 +181,8 @@ export interface Poll {
   readonly outOfOrder: Micros;
   /** How late an update may come at all. */
   readonly lateness: Micros;
+  /** How far polls look back: as far as the measured lateness asks for, between these. */
+  readonly overlap: { readonly least: Micros; readonly most: Micros };
   /** The time within which a record is to be in the warehouse; later is `stale`. */
   readonly deadline: Micros;
   /** How far back the first poll looks. */

@@ -52,6 +52,16 @@ const poll = section({
   lateness: duration(0, 366 * DAY)
     .optional()
     .describe('How late an update may come at all; default 48h'),
+  overlap: section({
+    least: duration(0, 30 * DAY)
+      .optional()
+      .describe('default three polls, at most outOfOrder'),
+    most: duration(0, 30 * DAY)
+      .optional()
+      .describe('default outOfOrder'),
+  })
+    .optional()
+    .describe('How far polls look back: as far as the measured lateness asks for, between these'),
   deadline: duration(SECOND / 10, 366 * DAY)
     .optional()
     .describe('Time within which a record is to be in the warehouse; default 15m, or two polls where that is longer'),

@@ -106,10 +106,13 @@ function personalProblems(stream: StreamInput): readonly Problem[] {
 
 function pollProblems(stream: StreamInput): readonly Problem[] {
   const poll = pollOf(stream.poll);
-  const written = (name: keyof typeof poll) => stream.poll?.[name] ?? 'the default';
+  const written = (name: 'every' | 'lateness') => stream.poll?.[name] ?? 'the default';
   const problems: Problem[] = [];
   if (poll.outOfOrder > poll.lateness) {
     problems.push({ path: ['poll', 'outOfOrder'], message: `is longer than lateness (${written('lateness')}), which bounds it` });
+  }
+  if (poll.overlap.least > poll.overlap.most) {
+    problems.push({ path: ['poll', 'overlap'], message: 'is upside down: least is longer than most' });
   }
   if (poll.deadline < poll.every) {
     problems.push({ path: ['poll', 'deadline'], message: `is shorter than every (${written('every')}): no record could keep it` });

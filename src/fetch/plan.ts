@@ -1,14 +1,36 @@
 import type { Micros } from '../clock.ts';
 import type { Head, Window } from '../manifest/documents.ts';
-import { HEAD_LIMITS } from '../manifest/head.ts';
-import type { Poll } from '../stream.ts';
-import { DAY, HOUR } from '../time.ts';
+import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
+import type { Poll, Stream } from '../stream.ts';
+import { DAY, formatDuration, HOUR } from '../time.ts';
+import { type Overlap, overlapOf } from './overlap.ts';
 
-export type PlanReason = 'resume' | 'first poll' | 'poll' | 'sweep out-of-order' | 'sweep lateness';
+export type PlanReason = 'resume' | 'first poll' | 'poll' | 'newest first' | 'catch up' | 'sweep out-of-order' | 'sweep lateness';
 
 export interface PlannedWindow {
   readonly window: Window;
   readonly reason: PlanReason;
+  /** A sentence. */
+  readonly why: string;
+  /** Freshness waits for live windows; history gives way to them. */
+  readonly lane: 'live' | 'history';
+}
+
+export interface PlannedNext {
+  readonly at: Micros;
+  readonly reason: PlanReason;
+  readonly why: string;
+}
+
+export interface Plan {
+  /** What to ask now, in this order. All are half-open. */
+  readonly due: readonly PlannedWindow[];
+  /** Windows of `due` that the head is to know of before the first of them is asked, by time; and the sweep that they amount to together. */
+  readonly begin: readonly Window[];
+  readonly swept: NonNullable<Commit['swept']> | null;
+  /** What comes due later, soonest first. */
+  readonly next: readonly PlannedNext[];
+  readonly overlap: Overlap;
 }
 
 export interface PlanOptions {
@@ -16,82 +38,190 @@ export interface PlanOptions {
   readonly once?: boolean;
   /** Make the sweep over the whole lateness bound due now. */
   readonly sweep?: boolean;
+  /** When the run began that wants so: what reaches up to then need not be asked again. Now, where left out. */
+  readonly since?: Micros;
 }
+
+export type Planned = Pick<Head, 'watermark' | 'sweptAt' | 'open' | 'pending' | 'lateness'>;
 
 const OUT_OF_ORDER_SWEEP_EVERY: Micros = HOUR;
 const LATENESS_SWEEP_EVERY: Micros = DAY;
-/**
- * Polls look back over so many intervals. What is further out of order comes with the hourly sweep: looking back over the whole bound
- * with every poll would ask for each record bound/interval times (24 times at 2 h and 5 min), more than the key allows at peak.
- */
-const OVERLAP_POLLS = 3;
 /** Below the length that a window may have. */
 const LONGEST_WINDOW: Micros = HEAD_LIMITS.windowLength - DAY;
-
-/** How far before the watermark a poll begins. */
-export const pollOverlap = (poll: Poll): Micros => Math.min(poll.outOfOrder, OVERLAP_POLLS * poll.every);
-
-type Planned = Pick<Head, 'watermark' | 'sweptAt' | 'open'>;
+/** Whoever has missed more polls than that has an outage behind him: the newest part comes first. */
+const OUTAGE_POLLS = 4;
+/** The chain of a chunk runs on over the out-of-order bound: of six times its length, a sixth is asked twice. */
+const CHUNK_BOUNDS = 6;
+/** So that the head stays small. */
+const MOST_CHUNKS = 32;
 
 /**
- * The windows to ask next, in this order: what was begun is finished first, live polls come before sweeps. All are half-open
- * [start, now). Empty where nothing is due.
+ * What to ask next, in which order, and why: a pure function of the time, the head with the lateness that it has measured, and the
+ * configuration. Live polls come first, then what else was begun or missed, the oldest first so that the watermark moves with each
+ * window, then sweeps. To be made anew after each window.
  */
-export function planWindows(now: Micros, head: Planned, poll: Poll, options: PlanOptions = {}): PlannedWindow[] {
-  const open = head.open.map((window): PlannedWindow => ({ window, reason: 'resume' }));
-  return [...open, ...newWindows(now, head, poll, options).filter(({ window }) => !open.some((other) => covers(other.window, window)))];
+export function planWindows(now: Micros, head: Planned, stream: Pick<Stream, 'poll' | 'source'>, options: PlanOptions = {}): Plan {
+  const { poll } = stream;
+  const overlap = overlapOf(poll, head.lateness ?? null);
+  const polls = newPolls({ now, head, stream, overlap: overlap.length, options });
+  const caughtUp = sweptBy(polls, poll, head.sweptAt);
+  const sweptAt = caughtUp ? sweptAfter(head.sweptAt, caughtUp) : head.sweptAt;
+  const sweeps = head.watermark === null ? [] : newSweeps(now, { ...head, sweptAt }, poll, options);
+  const parts = [polls, sweeps].filter((windows) => windows.length > 1).flat();
+  return {
+    due: inOrder([...head.open.map((window) => resume(window, poll)), ...polls, ...sweeps], poll),
+    begin: parts.map(({ window }) => window).toSorted((a, b) => a.start - b.start),
+    swept: sweptBy(parts, poll, head.sweptAt),
+    next: upcoming(now, { ...head, sweptAt }, poll, polls.length + sweeps.length > 0),
+    overlap,
+  };
 }
 
-function newWindows(now: Micros, head: Planned, poll: Poll, options: PlanOptions): PlannedWindow[] {
-  const polls = newPolls(now, head, poll, options).flatMap(chunked);
-  const sweeps = head.watermark === null ? [] : newSweeps(now, head, poll, options).flatMap(chunked);
-  return [...polls, ...sweeps.filter((sweep) => !polls.some((other) => covers(other.window, sweep.window)))];
+/** Which sweep windows amount to that follow each other up to now and are asked from now on. */
+function sweptBy(windows: readonly PlannedWindow[], poll: Poll, sweptAt: Head['sweptAt']): Plan['swept'] {
+  if (windows.length === 0) return null;
+  const edges = windows.map(({ window }) => window);
+  const whole = { start: Math.min(...edges.map(({ start }) => start)), end: Math.max(...edges.map(({ end }) => end)) };
+  return sweptBound(poll, { kind: 'poll', ...whole }, sweptAt);
 }
 
-function newPolls(now: Micros, { watermark, open }: Planned, poll: Poll, options: PlanOptions): PlannedWindow[] {
-  if (watermark === null) return open.some(isPoll) ? [] : [planned('poll', now - poll.start, now, 'first poll')];
-  const due = options.once === true || options.sweep === true || now - watermark >= poll.every;
-  return due && watermark < now ? [planned('poll', watermark - pollOverlap(poll), now, 'poll')] : [];
+interface Question {
+  readonly now: Micros;
+  readonly head: Planned;
+  readonly stream: Pick<Stream, 'poll' | 'source'>;
+  readonly overlap: Micros;
+  readonly options: PlanOptions;
 }
 
-/** A sweep over the lateness bound covers the one over the out-of-order bound. */
-function newSweeps(now: Micros, { sweptAt }: Planned, poll: Poll, options: PlanOptions): PlannedWindow[] {
-  const lateness = options.sweep || isSweepDue(now, sweptAt.lateness, LATENESS_SWEEP_EVERY, poll);
-  if (lateness) return [planned('sweep', sweepStart(now, sweptAt.lateness, poll.lateness), now, 'sweep lateness')];
-  if (!isSweepDue(now, sweptAt.outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll)) return [];
-  const start = sweepStart(now, sweptAt.outOfOrder, poll.outOfOrder);
-  return pollOverlap(poll) < poll.outOfOrder ? [planned('sweep', start, now, 'sweep out-of-order')] : [];
+function newPolls({ now, head, stream, overlap, options }: Question): PlannedWindow[] {
+  const { every, start } = stream.poll;
+  const covered = coveredTo(head);
+  if (covered === null)
+    return split(
+      stream,
+      { now, from: now - start, last: now - start, overlap },
+      'first poll',
+      `nothing was asked yet: ${span(start)} back`,
+    );
+  const since = now - covered;
+  const due = since >= every || ((options.once || options.sweep) && covered < (options.since ?? now));
+  const why = `${span(since)} since the last poll, looking back ${span(overlap)} more`;
+  return due && since > 0 ? split(stream, { now, from: covered - overlap, last: covered, overlap }, 'poll', why) : [];
+}
+
+/** After an outage the newest part is asked first, as long as a poll in time would have been; then the rest, in chunks that join. */
+function split(
+  { poll, source }: Question['stream'],
+  { now, from, last, overlap }: { readonly now: Micros; readonly from: Micros; readonly last: Micros; readonly overlap: Micros },
+  reason: 'poll' | 'first poll',
+  why: string,
+): PlannedWindow[] {
+  const newest = now - poll.every - overlap;
+  // A source that lists the newest first would be gone through from its newest record for each chunk.
+  const { pagination } = source;
+  const listsNewestFirst = pagination.kind === 'last-id' && pagination.order === 'newest-first';
+  const whole = now - last <= OUTAGE_POLLS * poll.every || newest <= from || listsNewestFirst;
+  if (whole) return chunks(from, now, LONGEST_WINDOW).map((window) => ({ window, reason, why, lane: laneOf(window, poll) }));
+  const first = `${why}: the newest ${span(now - newest)} first, so that freshness returns before history is complete`;
+  const rest = `${why}: what the newest part left out, the oldest first`;
+  return [
+    { window: { kind: 'poll', start: newest, end: now }, reason: 'newest first', why: first, lane: 'live' },
+    ...chunks(from, newest, chunkLength(poll, newest - from)).map(
+      (window): PlannedWindow => ({ window, reason: reason === 'poll' ? 'catch up' : reason, why: rest, lane: laneOf(window, poll) }),
+    ),
+  ];
+}
+
+const chunkLength = ({ outOfOrder, every }: Poll, whole: Micros): Micros =>
+  Math.min(LONGEST_WINDOW, Math.max(HOUR, CHUNK_BOUNDS * outOfOrder, OUTAGE_POLLS * every, whole / MOST_CHUNKS));
+
+/** As few windows as may be, of one length, that join. */
+function chunks(start: Micros, end: Micros, longest: Micros): Window[] {
+  const count = Math.max(1, Math.ceil((end - start) / longest));
+  const edge = (i: number): Micros => (i === count ? end : start + Math.round(((end - start) * i) / count));
+  return Array.from({ length: count }, (_, i) => ({ kind: 'poll', start: edge(i), end: edge(i + 1) }));
+}
+
+function resume(window: Window, poll: Poll): PlannedWindow {
+  const why = 'begun and not finished: goes on behind the last page that landed';
+  return { window, reason: 'resume', why, lane: window.kind === 'poll' ? laneOf(window, poll) : 'history' };
+}
+
+/** A poll that is no longer than one in time might be. */
+const laneOf = ({ start, end }: Window, { every, overlap }: Poll): 'live' | 'history' =>
+  end - start <= (OUTAGE_POLLS + 1) * every + overlap.most ? 'live' : 'history';
+
+/** Live: what was begun is finished first, then the newest. History: the oldest first. Then what is no poll. */
+function inOrder(windows: readonly PlannedWindow[], poll: Poll): PlannedWindow[] {
+  const rank = ({ window, reason }: PlannedWindow): number => {
+    if (window.kind !== 'poll') return reason === 'resume' ? 4 : 5;
+    if (reason === 'newest first') return 2;
+    return reason === 'catch up' || reason === 'first poll' || laneOf(window, poll) === 'history' ? 3 : reason === 'resume' ? 1 : 2;
+  };
+  return windows.toSorted((a, b) => rank(a) - rank(b) || (rank(a) === 1 ? b.window.end - a.window.end : a.window.start - b.window.start));
+}
+
+/** A sweep over the lateness bound covers the one over the out-of-order bound; one that is under way is finished before the next. */
+function newSweeps(now: Micros, { sweptAt, open }: Planned, poll: Poll, options: PlanOptions): PlannedWindow[] {
+  if (open.some(({ kind }) => kind === 'sweep')) return [];
+  const forced = options.sweep === true && (sweptAt.lateness === null || sweptAt.lateness < (options.since ?? now));
+  if (forced || now >= sweepDueAt(now, sweptAt.lateness, LATENESS_SWEEP_EVERY, poll))
+    return sweepOver(now, sweptAt.lateness, poll.lateness, 'sweep lateness');
+  if (now < sweepDueAt(now, sweptAt.outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll) || poll.overlap.least >= poll.outOfOrder) return [];
+  return sweepOver(now, sweptAt.outOfOrder, poll.outOfOrder, 'sweep out-of-order');
+}
+
+function sweepOver(now: Micros, last: Micros | null, bound: Micros, reason: PlanReason): PlannedWindow[] {
+  const since = last === null ? 'it was never swept' : `${span(now - last)} since the last sweep`;
+  const why = `${since}: what came later than polls look back, up to ${span(bound)}`;
+  const windows = chunks(sweepStart(now, last, bound), now, LONGEST_WINDOW);
+  return windows.map((window) => ({ window: { ...window, kind: 'sweep' }, reason, why, lane: 'history' }));
 }
 
 /**
  * A sweep looks back over its bound from the sweep before, not from now: a record that showed just after that one, and late by all but
  * the whole bound, is older than now − bound by the time of this one.
  */
-export const sweepStart = (now: Micros, last: Micros | null, bound: Micros): Micros => Math.min(now, last ?? now) - bound;
-
-/** A stretch longer than a window may be is asked in several that join; the oldest first, as the watermark moves. */
-function chunked({ window, reason }: PlannedWindow): PlannedWindow[] {
-  const count = Math.max(1, Math.ceil((window.end - window.start) / LONGEST_WINDOW));
-  return Array.from({ length: count }, (_, i) => {
-    const start = window.start + i * LONGEST_WINDOW;
-    return planned(window.kind, start, Math.min(window.end, start + LONGEST_WINDOW), reason);
-  });
-}
+const sweepStart = (now: Micros, last: Micros | null, bound: Micros): Micros => Math.min(now, last ?? now) - bound;
 
 /**
  * Sweeps go with the poll that lies nearest to their time: a run that begins a moment earlier in its hour than the one of yesterday
  * would otherwise leave the daily sweep to the next one.
  */
-function isSweepDue(now: Micros, last: Micros | null, interval: Micros, { every }: Poll): boolean {
-  const least = Math.max(interval, every) - Math.min(interval, every) / 2;
-  return last === null || now - last >= least;
+const sweepDueAt = (now: Micros, last: Micros | null, interval: Micros, { every }: Poll): Micros =>
+  last === null ? now : last + Math.max(interval, every) - Math.min(interval, every) / 2;
+
+/** Which sweep a window amounts to: one that looks back over the bound from the sweep before. A backfill is none, wherever it lies. */
+export function sweptBound(poll: Poll, { kind, start, end }: Window, sweptAt: Head['sweptAt']): NonNullable<Commit['swept']> | null {
+  const reaches = (last: Micros | null, bound: Micros): boolean => start <= sweepStart(end, last, bound);
+  if (kind === 'backfill' || !reaches(sweptAt.outOfOrder, poll.outOfOrder)) return null;
+  return { bound: reaches(sweptAt.lateness, poll.lateness) ? 'lateness' : 'outOfOrder', at: end };
 }
 
-const isPoll = (window: Window): boolean => window.kind === 'poll';
-/** A poll that reaches as far back does what a sweep does; nothing but a poll moves the watermark. */
-const covers = (outer: Window, inner: Window): boolean =>
-  (outer.kind === inner.kind || outer.kind === 'poll') && inner.kind !== 'backfill' && outer.start <= inner.start && outer.end >= inner.end;
-const planned = (kind: Window['kind'], start: Micros, end: Micros, reason: PlanReason): PlannedWindow => ({
-  window: { kind, start, end },
-  reason,
+const sweptAfter = (before: Head['sweptAt'], { bound, at }: NonNullable<Commit['swept']>): Head['sweptAt'] => ({
+  outOfOrder: at,
+  lateness: bound === 'lateness' ? at : before.lateness,
 });
+
+function upcoming(now: Micros, head: Planned, poll: Poll, isBusy: boolean): PlannedNext[] {
+  const covered = coveredTo(head);
+  if (isBusy || covered === null || head.watermark === null) return [];
+  const { outOfOrder, lateness } = head.sweptAt;
+  const all: PlannedNext[] = [
+    { at: covered + poll.every, reason: 'poll', why: `every ${span(poll.every)}` },
+    {
+      at: sweepDueAt(now, outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll),
+      reason: 'sweep out-of-order',
+      why: `what shows up to ${span(poll.outOfOrder)} late`,
+    },
+    {
+      at: sweepDueAt(now, lateness, LATENESS_SWEEP_EVERY, poll),
+      reason: 'sweep lateness',
+      why: `what shows up to ${span(poll.lateness)} late`,
+    },
+  ];
+  const swept = (each: PlannedNext): boolean => each.reason !== 'sweep out-of-order' || poll.overlap.least < poll.outOfOrder;
+  return all.filter(swept).toSorted((a, b) => a.at - b.at);
+}
+
+const span = (micros: Micros): string => formatDuration(Math.max(0, micros));

@@ -1,8 +1,8 @@
 import type { Micros } from '../clock.ts';
 import { pageOfReceipt } from '../landing/land.ts';
 import { rawScope } from '../landing/scope.ts';
-import type { FetchTotals, Head, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
-import { beginWindow, type Commit, commitWindow, sameWindow } from '../manifest/head.ts';
+import type { FetchTotals, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
+import { beginWindow, commitWindow, sameWindow } from '../manifest/head.ts';
 import type { LandedAnswer } from '../manifest/landed.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readManifest, type StoredManifest, writeManifest } from '../manifest/manifests.ts';
@@ -10,12 +10,12 @@ import { readReceipt } from '../manifest/receipts.ts';
 import { emptyShape, mergeShape, type ShapeJson, shapeToJson } from '../schema/shape.ts';
 import { parseRawKey, type RawScope, receiptKey, windowPrefix } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import type { Poll, Stream } from '../stream.ts';
+import type { Stream } from '../stream.ts';
 import { type Intern, runChain } from './chain.ts';
 import { type ChainState, distinctShapes, notePage, shapeInterner } from './chain-state.ts';
 import { resolveCovered } from './dead-letter.ts';
-import { type FetchEffects, newTotals, type WindowJob } from './effects.ts';
-import { sweepStart } from './plan.ts';
+import type { FetchEffects, WindowJob } from './effects.ts';
+import { sweptBound } from './plan.ts';
 import { revealCredentials } from './request.ts';
 import { ownReceipt, recoverOrphan, resumeChain } from './resume.ts';
 
@@ -37,7 +37,7 @@ export async function fetchWindow(effects: FetchEffects, stream: Stream, window:
   await lease.update(beginWindow(window));
   const earlier = await newestManifest(effects.store, rawScope(stream), window);
   const job = jobFor(effects, stream, window, lease, earlier?.epoch ?? 0);
-  const stored = begun && earlier?.isLast ? await finished(job, earlier.key) : await fetchPages(job);
+  const stored = begun && earlier?.isLast ? await finished(job, earlier.key) : await fetchPages(job, lease.head().watermark);
   await lease.update(commitWindow({ window, manifest: stored.key, swept: sweptBound(stream.poll, window, lease.head().sweptAt) }));
   const resolved = await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
   return { key: stored.key, manifest: stored.manifest, totals: { ...job.totals }, resolved };
@@ -56,11 +56,11 @@ async function finished({ effects: { store } }: WindowJob, key: string): Promise
   return { key, manifest, askedSince: receipt && receipt.verdict !== 'recovered' ? receipt.requestedAt : 0 };
 }
 
-function jobFor(effects: FetchEffects, stream: Stream, window: Window, lease: Lease, ask: number): WindowJob {
+export function jobFor(effects: FetchEffects, stream: Stream, window: Window, lease: Lease, ask: number): WindowJob {
   const signal = effects.signal ? AbortSignal.any([effects.signal, lease.lost]) : lease.lost;
   const { environment } = rawScope(stream);
   const credentials = revealCredentials(stream.source.auth);
-  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: newTotals() };
+  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: noTotals() };
 }
 
 interface EarlierManifest {
@@ -82,12 +82,12 @@ async function newestManifest(store: ObjectStore, scope: RawScope, window: Windo
   return found && { ...found, isLast: lastEpoch === found.epoch };
 }
 
-async function fetchPages(job: WindowJob): Promise<Answered> {
+async function fetchPages(job: WindowJob, watermark: Micros | null): Promise<Answered> {
   const intern = shapeInterner();
   const state = await resumeChain(job, intern);
   await runChain(job, state, intern);
   await adoptStragglers(job, state, intern);
-  return { ...(await writeManifest(job.effects.store, manifestFor(job, state))), askedSince: state.askedSince };
+  return { ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))), askedSince: state.askedSince };
 }
 
 /** Pages that no cursor of this chain leads to, but that landed for the window: another process may still have been at work. */
@@ -104,7 +104,11 @@ async function adoptStragglers(job: WindowJob, state: ChainState, intern: Intern
   }
 }
 
-function manifestFor({ effects, stream, environment, window, epoch, totals }: WindowJob, state: ChainState): Manifest {
+function manifestFor(
+  { effects, stream, environment, window, epoch, totals }: WindowJob,
+  state: ChainState,
+  watermark: Micros | null,
+): Manifest {
   const pages = [...state.pages.values()].sort((a, b) => a.slot - b.slot || (a.key < b.key ? -1 : 1));
   const records = pages.reduce((sum, page) => sum + page.records, 0);
   return {
@@ -116,6 +120,7 @@ function manifestFor({ effects, stream, environment, window, epoch, totals }: Wi
     pages,
     totals: { ...totals, pages: pages.length, records },
     gaps: state.gaps,
+    watermark,
     shape: unionOf(pages),
     committedAt: effects.clock.now(),
   };
@@ -125,11 +130,4 @@ function unionOf(pages: readonly ManifestPage[]): ShapeJson {
   const union = emptyShape();
   for (const shape of distinctShapes(pages)) mergeShape(union, shape);
   return shapeToJson(union);
-}
-
-/** Which sweep a window amounts to: one that looks back over the bound from the sweep before. A backfill is none, wherever it lies. */
-function sweptBound(poll: Poll, { kind, start, end }: Window, sweptAt: Head['sweptAt']): NonNullable<Commit['swept']> | null {
-  const reaches = (last: Micros | null, bound: Micros): boolean => start <= sweepStart(end, last, bound);
-  if (kind === 'backfill' || !reaches(sweptAt.outOfOrder, poll.outOfOrder)) return null;
-  return { bound: reaches(sweptAt.lateness, poll.lateness) ? 'lateness' : 'outOfOrder', at: end };
 }

@@ -30,14 +30,25 @@ export interface StreamStatus {
   readonly open: readonly StatusWindow[];
   readonly pending: readonly (StatusWindow & { readonly state: 'landed' | 'normalized' | 'held'; readonly manifest: string })[];
   /** What a run would ask now, in this order. */
-  readonly due: readonly (StatusWindow & { readonly reason: string })[];
+  readonly due: readonly (StatusWindow & { readonly reason: string; readonly why: string })[];
+  /** What comes due later, soonest first; empty while something is due. */
+  readonly next: readonly { readonly at: string; readonly reason: string; readonly why: string }[];
   /** When the next poll is due; null while something is. */
   readonly nextPollAt: string | null;
+  readonly lateness: StatusLateness;
   readonly deadLetters: readonly StatusDeadLetter[];
   readonly held: readonly { readonly batch: string; readonly reason: string; readonly rows: number; readonly at: string }[];
   /** Open records by rule, the most frequent first. */
   readonly quarantine: readonly { readonly rule: string; readonly records: number }[];
   readonly table: { readonly rows: number; readonly latest: string | null } | null;
+  readonly certified: {
+    /** Every hour before it is certified, from the first whole one on; null before the first. */
+    readonly upTo: string | null;
+    /** How long the next hour could have been certified by now, for all that the lateness bound says. */
+    readonly behindSeconds: number | null;
+    /** Certified hours into which something came afterwards. */
+    readonly breachedHours: number;
+  };
   readonly schemaVersion: number | null;
   readonly lastLoad: { readonly batch: string; readonly rows: number; readonly at: string } | null;
 }
@@ -60,6 +71,19 @@ export interface StatusHolder {
   readonly epoch: number;
   /** unknown: it is on another machine, or in another container; its silence will tell. */
   readonly state: 'running' | 'gone' | 'unknown';
+}
+
+/** How late records show, and how far polls look back for it. */
+export interface StatusLateness {
+  /** Null before the first measurement. Of new records, a day old half counted: how many, the share that was late, and within which time 99% and 99.9% show; null beyond the last bound. */
+  readonly measured: {
+    readonly records: number;
+    readonly lateShare: number;
+    readonly p99Seconds: number | null;
+    readonly p999Seconds: number | null;
+  } | null;
+  readonly overlapSeconds: number;
+  readonly why: string;
 }
 
 export interface StatusWindow {

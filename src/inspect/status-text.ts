@@ -25,9 +25,10 @@ function formatStream(status: StreamStatus, paint: Paint): string {
   const lines = [
     `${paint('bold', status.stream)}  ${paint(STYLES[verdict.state], verdict.state)}  ${verdict.what}`,
     ...verdict.why.map((reason, at) => field(at > 0 ? '' : verdict.state === 'ok' ? 'note' : 'why', cut(reason, LONGEST))),
-    field('fetched to', `${readable(status.fetchedWatermark)}${status.nextPollAt ? `; next poll ${readable(status.nextPollAt)}` : ''}`),
+    field('fetched to', readable(status.fetchedWatermark)),
     field('loaded to', loadedText(status)),
     field('table', tableText(status)),
+    field('certified', certifiedText(status)),
     field('held by', holderText(status)),
     ...windowLines('begun', status.open),
     ...windowLines(
@@ -36,8 +37,10 @@ function formatStream(status: StreamStatus, paint: Paint): string {
     ),
     ...windowLines(
       'due now',
-      status.due.map((window) => ({ ...window, note: window.reason })),
+      status.due.map((window) => ({ ...window, note: `${window.reason}: ${window.why}` })),
     ),
+    ...status.next.map(({ at, reason, why }, index) => field(index === 0 ? 'planned' : '', `${readable(at)} ${reason}, ${why}`)),
+    field('lateness', cut(latenessText(status), LONGEST)),
     ...status.deadLetters.slice(0, SHOWN).map(({ id, reason }) => field('dead letter', cut(`${id}: ${reason}`, LONGEST))),
     ...status.held.slice(0, SHOWN).map(({ batch, reason }) => field('held batch', cut(`${batch}: ${reason}`, LONGEST))),
     ...status.quarantine
@@ -54,6 +57,18 @@ function loadedText({ loadedWatermark, freshnessSeconds, deadlineSeconds, loaded
   const estimate = loadedWatermarkIsEstimate ? 'about ' : '';
   const behind = `${formatDuration(Math.max(0, freshnessSeconds) * SECOND)} behind, ${formatDuration(deadlineSeconds * SECOND)} allowed`;
   return `${estimate}${readable(loadedWatermark)}, ${behind}${lastLoad ? `; last load ${readable(lastLoad.at)}, ${plural(lastLoad.rows, 'row')}` : ''}`;
+}
+
+function latenessText({ lateness: { measured, overlapSeconds, why } }: StreamStatus): string {
+  const late = measured ? `${Number((100 * measured.lateShare).toFixed(2))}% of new records late; ` : '';
+  return `${late}polls look back ${formatDuration(overlapSeconds * SECOND)}: ${why}`;
+}
+
+function certifiedText({ certified: { upTo, behindSeconds, breachedHours } }: StreamStatus): string {
+  const behind =
+    behindSeconds === null || behindSeconds < 3600 ? '' : `, ${formatDuration(behindSeconds * SECOND)} behind the lateness bound`;
+  const breached = breachedHours > 0 ? `; something came later into ${plural(breachedHours, 'hour')}: tidemark verify` : '';
+  return `${upTo === null ? 'no hour yet' : `up to ${readable(upTo)}`}${behind}${breached}`;
 }
 
 function tableText({ table, schemaVersion }: StreamStatus): string {

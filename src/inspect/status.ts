@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { lastCertifiedHour, readBreaches } from '../certify/chain.ts';
+import { firstHour } from '../certify/judge.ts';
 import type { Micros } from '../clock.ts';
 import { isTidemarkError, messageOf } from '../errors.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
@@ -9,11 +11,12 @@ import type { LedgerEntry, TableSummary } from '../load/warehouse.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { newHead } from '../manifest/head.ts';
 import { type HolderInfo, isDead, thisProcess } from '../manifest/holder.ts';
+import { latenessWithin, type MeasuredLateness, shareLaterThan } from '../manifest/lateness.ts';
 import { readHead } from '../manifest/state.ts';
 import { readSchema } from '../normalize/schema-store.ts';
 import { safeWatermark } from '../pipeline/watermark.ts';
 import type { Stream } from '../stream.ts';
-import { formatInstant } from '../time.ts';
+import { formatInstant, HOUR } from '../time.ts';
 import type { Inspection } from './inspection.ts';
 import type { StatusHolder, StatusReport, StatusWindow, StreamStatus } from './status-report.ts';
 import { judgeStream } from './status-verdict.ts';
@@ -82,7 +85,7 @@ async function statusOf(
   const letters = await listDeadLetters(store, stream.name, 'open');
   const held = (await listHeld(store, stream.name)).filter((entry) => entry.state === 'open').map((entry) => entry.held);
   const loaded = answer ? answer.watermark : estimated(head, letters);
-  const due = planWindows(now, head, stream.poll);
+  const { due, next, overlap } = planWindows(now, head, stream);
   const facts: Omit<StreamStatus, 'verdict'> = {
     stream: stream.name,
     fetchedWatermark: instantOrNull(head.watermark),
@@ -94,8 +97,14 @@ async function statusOf(
     holder: holderOf(head, observer),
     open: head.open.map(windowOf),
     pending: head.pending.map(({ window, manifest, batches }) => ({ ...windowOf(window), manifest, state: pendingState(batches, held) })),
-    due: due.map(({ window, reason }) => ({ ...windowOf(window), reason })),
-    nextPollAt: due.length > 0 || head.watermark === null ? null : formatInstant(head.watermark + stream.poll.every),
+    due: due.map(({ window, reason, why }) => ({ ...windowOf(window), reason, why })),
+    next: next.map(({ at, reason, why }) => ({ at: formatInstant(at), reason, why })),
+    nextPollAt: due.length > 0 ? null : (next.map(({ at, reason }) => (reason === 'poll' ? formatInstant(at) : null)).find(Boolean) ?? null),
+    lateness: {
+      measured: head.lateness ? measuredOf(head.lateness) : null,
+      overlapSeconds: seconds(overlap.length),
+      why: overlap.why,
+    },
     deadLetters: letters.map(({ letter: { id, reason, gap, at } }) => ({
       id,
       reason,
@@ -105,6 +114,7 @@ async function statusOf(
     held: held.map(({ batch, reason, rows, at }) => ({ batch, reason, rows, at: formatInstant(at) })),
     quarantine: byRule(await listQuarantine(store, stream.name)),
     table: answer && { rows: answer.summary.rows, latest: instantOrNull(answer.summary.latest) },
+    certified: await certifiedOf(store, stream, head, now),
     schemaVersion: (await readSchema(store, stream.name))?.schema.version ?? null,
     lastLoad: answer?.lastLoad
       ? { batch: answer.lastLoad.batch, rows: answer.lastLoad.rows, at: formatInstant(answer.lastLoad.loadedAt) }
@@ -113,7 +123,27 @@ async function statusOf(
   return { ...facts, verdict: judgeStream(facts) };
 }
 
+async function certifiedOf(store: Inspection['store'], stream: Stream, head: Head, now: Micros): Promise<StreamStatus['certified']> {
+  const { lateness } = stream.poll;
+  const last = head.since === null ? null : await lastCertifiedHour(store, stream.name, head.since, now - lateness);
+  const upTo = last === null ? null : last + HOUR;
+  const next = upTo ?? firstHour(head);
+  const breached = new Set((await readBreaches(store, stream.name, null)).map(({ hour }) => hour));
+  const behindSeconds = next === null ? null : Math.max(0, seconds(now - lateness - next));
+  return { upTo: instantOrNull(upTo), behindSeconds, breachedHours: breached.size };
+}
+
 const windowOf = ({ kind, start, end }: Window): StatusWindow => ({ kind, start: formatInstant(start), end: formatInstant(end) });
+
+/** Shares are rounded to four digits. */
+function measuredOf(measured: MeasuredLateness): NonNullable<StreamStatus['lateness']['measured']> {
+  const within = (share: number): number | null => {
+    const bound = latenessWithin(measured, share);
+    return Number.isFinite(bound) ? seconds(bound) : null;
+  };
+  const lateShare = Math.round(10_000 * shareLaterThan(measured, 0)) / 10_000;
+  return { records: Math.round(measured.fresh), lateShare, p99Seconds: within(0.01), p999Seconds: within(0.001) };
+}
 
 /** What the warehouse's watermark is once everything that is said to be settled is in it. */
 const estimated = (head: Head, letters: Awaited<ReturnType<typeof listDeadLetters>>): Micros | null =>

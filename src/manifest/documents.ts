@@ -3,6 +3,7 @@ import type { ByteSpan } from '../json/measure.ts';
 import type { ShapeJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import type { WindowRef } from '../store/keys.ts';
+import type { LatenessCounts, MeasuredLateness } from './lateness.ts';
 
 /** The documents that stages leave for one another. Times are Micros; hashes are hex. All but Head are immutable once written. */
 
@@ -81,6 +82,8 @@ export interface Manifest {
   readonly pages: readonly ManifestPage[];
   readonly totals: FetchTotals;
   readonly gaps: readonly Gap[];
+  /** Of the stream when the window was asked: what is new and lies before it came late. Absent or null where nobody knows. */
+  readonly watermark?: Micros | null;
   /** Union of the pages' shapes. */
   readonly shape: ShapeJson;
   readonly committedAt: Micros;
@@ -115,6 +118,15 @@ export interface FetchTotals {
   readonly asked: number;
   /** Requests that were sent again: 429, 5xx, resets, truncated bodies, stalls. */
   readonly retried: number;
+  /** Answers 429. */
+  readonly limited: number;
+  /** Other answers that say that the partner may answer later: 5xx, 408. */
+  readonly failed: number;
+  /** Connections that were refused or broke; `cut` of them in the middle of a body, which `refused` counts as well. */
+  readonly reset: number;
+  readonly cut: number;
+  /** Requests that had no complete answer in time. */
+  readonly stalled: number;
   /** Answers that repeated a page. */
   readonly duplicated: number;
   /** Answers with fewer records than asked though more was to come. */
@@ -169,14 +181,19 @@ export interface Head {
   readonly since: Micros | null;
   /** Every window that ends at or before it is committed. Null before the first commit. */
   readonly watermark: Micros | null;
-  /** When the last sweep over the out-of-order bound, and over the lateness bound, was committed. */
+  /**
+   * When the last sweep over the out-of-order bound, and over the lateness bound, was made. A catch-up over as long a stretch counts as one
+   * once it is begun: all of it is asked after that time.
+   */
   readonly sweptAt: { readonly outOfOrder: Micros | null; readonly lateness: Micros | null };
   /** Windows that were begun and are not committed. */
   readonly open: readonly Window[];
   /** Absent where nobody ever listened. */
   readonly pushes?: PushWindows;
-  /** Committed windows whose batches are not all loaded, oldest first. */
+  /** Committed windows whose batches are not all loaded, and polls beyond the watermark: they say what is covered there. */
   readonly pending: readonly PendingWindow[];
+  /** How late records were of late. Absent before the first measurement. */
+  readonly lateness?: MeasuredLateness;
 }
 
 export interface PushWindows {
@@ -231,6 +248,8 @@ export interface Batch {
   /** Of the version time of all accepted observations; null where there are none. */
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
+  /** Absent or null where it was not to be told which records are new. */
+  readonly lateness?: LatenessCounts | null;
   /** Batches of the ledger whose sightings kept observations out of this one. Where one of them has left the ledger, this batch is void. */
   readonly basis: readonly string[];
   readonly createdAt: Micros;

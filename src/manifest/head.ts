@@ -2,6 +2,7 @@ import type { Micros } from '../clock.ts';
 import { assert } from '../errors.ts';
 import { DAY, formatInstant } from '../time.ts';
 import type { Head, Holder, PendingWindow, Window } from './documents.ts';
+import { addLateness, type LatenessCounts } from './lateness.ts';
 
 /**
  * The changes that a head can undergo, as pure functions. Each but `takeOver` and `renew` may be applied again to a head that already
@@ -14,7 +15,7 @@ export type Transition = (head: Head) => Head;
 export const HEAD_LIMITS = {
   /** Nothing is asked in one window beyond this; landedPages looks so far back for windows that reach into a range. */
   windowLength: 32 * DAY,
-  open: 1_000,
+  open: 2_000,
   pending: 10_000,
 } as const;
 
@@ -60,10 +61,35 @@ export function beginWindow(window: Window): Transition {
   };
 }
 
+const isPoll = ({ kind }: Window): boolean => kind === 'poll';
+
+/** The end of everything that polls have covered or begun to; null before the first. What lies before it has no gap. */
+export function coveredTo({ watermark, open, pending }: Pick<Head, 'watermark' | 'open' | 'pending'>): Micros | null {
+  const polls = [...open, ...pending.map(({ window }) => window)].filter(isPoll);
+  return polls.reduce((end: Micros | null, window) => latest(end, window.end), watermark);
+}
+
 function joins(head: Head, window: Window): boolean {
-  const ends = head.open.filter((open) => open.kind === 'poll').map((open) => open.end);
-  if (head.watermark !== null) ends.push(head.watermark);
-  return ends.length === 0 || window.start <= Math.max(...ends);
+  const covered = coveredTo(head);
+  return covered === null || window.start <= covered;
+}
+
+/**
+ * A poll beyond the watermark: it is committed, and something before it is not. It stays pending until the watermark has come past it.
+ */
+export const isAhead = ({ watermark }: Pick<Head, 'watermark'>, window: Window): boolean =>
+  isPoll(window) && (watermark === null || window.end > watermark);
+
+/**
+ * Begins polls that follow each other in time all at once, in whatever order they are to be asked then: the head knows of every instant of
+ * them from now on.
+ * @param swept the sweep that they amount to together.
+ */
+export function beginPolls(windows: readonly Window[], swept: Commit['swept'] = null): Transition {
+  return (head) => {
+    const begun = sequence(...windows.map(beginWindow))(head);
+    return begun === head || !swept ? begun : { ...begun, sweptAt: sweep(begun.sweptAt, swept) };
+  };
 }
 
 export interface Commit {
@@ -85,23 +111,27 @@ export function commitWindow({ window, manifest, swept = null }: Commit): Transi
     assert(head.pending.length < HEAD_LIMITS.pending, `${head.stream} has ${head.pending.length} windows that are not loaded`);
     const open = head.open.filter((other) => !sameWindow(other, window));
     const pending: PendingWindow = { window: { start: window.start, end: window.end, kind: window.kind }, manifest, batches: null };
+    const committed = { ...head, open, pending: [...head.pending, pending] };
     return {
-      ...head,
-      open,
-      pending: [...head.pending, pending],
-      since: window.kind === 'poll' ? earliest(head.since, window.start) : head.since,
-      watermark: window.kind === 'poll' ? advance(head.watermark, window, open) : head.watermark,
+      ...committed,
+      since: isPoll(window) ? earliest(head.since, window.start) : head.since,
+      watermark: isPoll(window) ? advance(committed) : head.watermark,
       sweptAt: swept ? sweep(head.sweptAt, swept) : head.sweptAt,
     };
   };
 }
 
-/** Not past an earlier poll that is still open: the watermark says that everything before it is committed. */
-function advance(watermark: Micros | null, window: Window, open: readonly Window[]): Micros | null {
-  const starts = open.filter((other) => other.kind === 'poll' && other.start < window.end).map((other) => other.start);
-  const reached = Math.min(window.end, ...starts);
-  if (watermark !== null) return Math.max(watermark, reached);
-  return reached > window.start || starts.length === 0 ? reached : null;
+/** Over every committed poll that joins, but not past one that is still open: the watermark says that everything before it is committed. */
+function advance({ watermark, open, pending }: Head): Micros | null {
+  const committed = pending.map(({ window }) => window).filter(isPoll);
+  const begun = open.filter(isPoll);
+  const from = watermark ?? Math.min(...[...committed, ...begun].map((window) => window.start));
+  let reached = from;
+  for (const window of committed.toSorted((a, b) => a.start - b.start)) {
+    if (window.start <= reached) reached = Math.max(reached, window.end);
+  }
+  const limits = begun.map((window) => window.start).filter((start) => start < reached);
+  return latest(watermark, Math.min(reached, ...limits) > from ? Math.min(reached, ...limits) : null);
 }
 
 function sweep(sweptAt: Head['sweptAt'], swept: NonNullable<Commit['swept']>): Head['sweptAt'] {
@@ -110,16 +140,25 @@ function sweep(sweptAt: Head['sweptAt'], swept: NonNullable<Commit['swept']>): H
 }
 
 const earliest = (before: Micros | null, at: Micros): Micros => (before === null ? at : Math.min(before, at));
-const latest = (before: Micros | null, at: Micros): Micros => (before === null ? at : Math.max(before, at));
+function latest(before: Micros | null, at: Micros): Micros;
+function latest(before: Micros | null, at: Micros | null): Micros | null;
+function latest(before: Micros | null, at: Micros | null): Micros | null {
+  return before === null || at === null ? (before ?? at) : Math.max(before, at);
+}
 
-/** Notes what a pending window was normalized into. Normalizing it again replaces the note. */
-export function noteBatches(manifest: string, batches: readonly string[]): Transition {
+/**
+ * Notes what a pending window was normalized into. Normalizing it again replaces the note.
+ * @param lateness of the window's records; counts once, however often the window is normalized.
+ */
+export function noteBatches(manifest: string, batches: readonly string[], lateness: LatenessCounts | null = null): Transition {
   return (head) => {
     const index = head.pending.findIndex((pending) => pending.manifest === manifest);
     const before = head.pending[index];
     assert(before, `batches are noted for ${manifest}, which is not pending`);
     if (before.batches && sameList(before.batches, batches)) return head;
-    return { ...head, pending: head.pending.with(index, { ...before, batches: [...batches] }) };
+    const noted = { ...head, pending: head.pending.with(index, { ...before, batches: [...batches] }) };
+    const isNew = lateness && before.batches === null;
+    return isNew ? { ...noted, lateness: addLateness(head.lateness ?? null, lateness, before.window.end) } : noted;
   };
 }
 
@@ -129,6 +168,7 @@ export function settle(manifest: string): Transition {
     const settled = head.pending.find((pending) => pending.manifest === manifest);
     if (!settled) return head;
     assert(settled.batches, `${manifest} is settled, but was never normalized`);
+    assert(!isAhead(head, settled.window), `${manifest} is settled, but something before it is not committed`);
     return { ...head, pending: head.pending.filter((pending) => pending !== settled) };
   };
 }

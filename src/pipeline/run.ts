@@ -1,10 +1,12 @@
 import type { Micros } from '../clock.ts';
+import { allDone } from '../concurrency.ts';
 import { isTidemarkError, messageOf } from '../errors.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
-import { type PlannedWindow, planWindows } from '../fetch/plan.ts';
+import { type Plan, type PlannedWindow, planWindows } from '../fetch/plan.ts';
 import { fetchWindow } from '../fetch/window.ts';
 import { listHeld } from '../gate/held.ts';
-import type { FetchTotals } from '../manifest/documents.ts';
+import type { FetchTotals, PendingWindow } from '../manifest/documents.ts';
+import { beginPolls, coveredTo, isAhead } from '../manifest/head.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readHead } from '../manifest/state.ts';
 import { commitAbandoned } from '../serve/commit-pushes.ts';
@@ -87,52 +89,99 @@ async function pass(context: Context, stream: Stream, options: RunOptions, repor
   await commitAbandoned(context.serveEffects(), stream);
   const lease = await context.lease(stream);
   try {
-    await work(context, stream, lease, options, report);
+    await work({ context, stream, lease, options, report, began: context.clock.now(), ahead: new Set() });
   } finally {
     await lease.release();
   }
 }
 
-/** What an earlier run left, then each window that is due, all the way to the warehouse before the next. */
-async function work(context: Context, stream: Stream, lease: Lease, options: RunOptions, report: StreamReport): Promise<void> {
-  const settleAll = (): Promise<void> => settlePending(context, stream, lease, options.stages, report);
-  await settleAll();
+/** A stream while this process holds it. */
+interface Held {
+  readonly context: Context;
+  readonly stream: Stream;
+  readonly lease: Lease;
+  readonly options: RunOptions;
+  readonly report: StreamReport;
+  readonly began: Micros;
+  /** Manifests of polls that were loaded ahead of what lies before them. */
+  readonly ahead: Set<string>;
+}
+
+/** What an earlier run left, then each window that is due, all the way to the warehouse before the next. History begins once the poll is made. */
+async function work(held: Held): Promise<void> {
+  const { context, lease, options } = held;
+  await settlePending(held);
   if (!options.stages.includes('fetch')) return;
-  for (const planned of planWindows(context.clock.now(), lease.head(), stream.poll, { once: options.once, sweep: options.sweep })) {
+  for (let polled = false; ; ) {
     context.signal?.throwIfAborted();
-    const done = await guarded(context, report, planned.reason, () => fetchOne(context, stream, lease, planned, report));
+    const plan = planOf(held);
+    const next = plan.due.find((planned) => !polled || !isNewPoll(planned));
+    if (!next) break;
+    if (plan.begin.length > 0) await lease.update(beginPolls(plan.begin, plan.swept));
+    polled ||= isNewPoll(next);
+    const done = next.lane === 'live' ? await guardedFetch(held, next) : await fetchBesideLive(held, next);
     // The next window would meet the same trouble, and the retries of each take their time.
     if (!done) return;
-    await settleAll();
+    await settlePending(held);
   }
-  if (options.stages.includes('load')) await guarded(context, report, 'certify', () => certifyDue(context, stream, lease, report));
+  await guarded(context, held.report, 'certify', () => certifyDue(held));
 }
 
 /** Vouches for the hours that have become certain. One stretch a pass is asked once more, where nobody can vouch for it yet. */
-async function certifyDue(context: Context, stream: Stream, lease: Lease, report: StreamReport): Promise<void> {
+async function certifyDue(held: Held): Promise<void> {
+  const { context, stream, lease, options, report } = held;
+  if (!options.stages.includes('load')) return;
   const { hours, ask } = await certify(context, stream, lease);
   report.certified += hours;
   if (!ask) return;
-  await fetchOne(context, stream, lease, { window: ask, reason: 'certify' }, report);
-  await settlePending(context, stream, lease, ALL_STAGES, report);
+  const why = 'nobody who asked past the lateness bound can vouch for it yet';
+  if (!(await fetchBesideLive(held, { window: ask, reason: 'certify', why, lane: 'history' }))) return;
+  await settlePending(held);
   report.certified += (await certify(context, stream, lease)).hours;
 }
 
-type Asked = Pick<PlannedWindow, 'window'> & { readonly reason: PlannedWindow['reason'] | 'certify' };
+const planOf = ({ context, stream, lease, options: { once, sweep }, began }: Held): Plan =>
+  planWindows(context.clock.now(), lease.head(), stream, { once, sweep, since: began });
 
-async function fetchOne(context: Context, stream: Stream, lease: Lease, planned: Asked, report: StreamReport): Promise<void> {
-  context.log.info({ stream: stream.name, window: planned.window, reason: planned.reason }, 'window begun');
-  const effects = context.fetchEffects(stream);
-  const before = { ...report.totals };
+const isNewPoll = ({ reason }: PlannedWindow): boolean => reason === 'poll' || reason === 'newest first';
+
+/** Fetches history, and whatever live window comes due meanwhile: freshness does not wait for it. */
+async function fetchBesideLive(held: Held, planned: Asked): Promise<boolean> {
+  const ended = new AbortController();
+  const history = guardedFetch(held, planned).finally(() => ended.abort());
+  const [done] = await allDone(history, pollUntil(held, ended.signal));
+  return done;
+}
+
+async function pollUntil(held: Held, ended: AbortSignal): Promise<void> {
+  const { context, stream, lease } = held;
+  const { every } = stream.poll;
+  for (let wait = every - (context.clock.now() - (coveredTo(lease.head()) ?? 0)); ; wait = every) {
+    await context.clock.sleep(Math.max(0, Math.min(every, wait)) / 1000, ended).catch(() => undefined);
+    if (ended.aborted || context.signal?.aborted || lease.lost.aborted) return;
+    const next = planOf({ ...held, options: { ...held.options, once: false, sweep: false } }).due.find(({ lane }) => lane === 'live');
+    if (next && (await guardedFetch(held, next))) await settlePending(held);
+  }
+}
+
+type Asked = Omit<PlannedWindow, 'reason'> & { readonly reason: PlannedWindow['reason'] | 'certify' };
+
+const guardedFetch = (held: Held, planned: Asked): Promise<boolean> =>
+  guarded(held.context, held.report, planned.reason, () => fetchOne(held, planned));
+
+async function fetchOne({ context, stream, lease, report }: Held, { window, reason, why, lane }: Asked): Promise<void> {
+  context.log.info({ stream: stream.name, window, reason, why }, 'window begun');
+  const effects = context.fetchEffects(stream, lane === 'live' ? 'live' : 'backfill');
+  const count = counting(report);
   let pages = 0;
   const progress: typeof effects.progress = (now) => {
-    addTotals(report, before, now.totals);
+    count(now.totals);
     if (now.totals.pages > pages) context.log.info({ stream: stream.name, ...now.totals }, 'page landed');
     pages = now.totals.pages;
     effects.progress?.({ ...now, totals: { ...report.totals } });
   };
-  const fetched = await fetchWindow({ ...effects, progress }, stream, planned.window, lease);
-  addTotals(report, before, fetched.totals);
+  const fetched = await fetchWindow({ ...effects, progress }, stream, window, lease);
+  count(fetched.totals);
   report.windows++;
   context.log.info(
     { stream: stream.name, manifest: fetched.key, ...fetched.totals, gaps: fetched.manifest.gaps.length },
@@ -140,31 +189,35 @@ async function fetchOne(context: Context, stream: Stream, lease: Lease, planned:
   );
 }
 
-function addTotals(report: StreamReport, before: FetchTotals, window: FetchTotals): void {
-  for (const name of Object.keys(window) as (keyof FetchTotals)[]) report.totals[name] = before[name] + window[name];
+/** Adds what a window's totals have grown by since they were last told: two windows may be fetched at once. */
+function counting({ totals }: StreamReport): (window: FetchTotals) => void {
+  let before: FetchTotals | null = null;
+  return (window) => {
+    for (const name of Object.keys(window) as (keyof FetchTotals)[]) totals[name] += window[name] - (before?.[name] ?? 0);
+    before = { ...window };
+  };
 }
 
-/** Normalizes and loads every committed window that is not in the warehouse yet, oldest first. A failing one holds nobody back. */
-async function settlePending(
-  context: Context,
-  stream: Stream,
-  lease: Lease,
-  stages: readonly Stage[],
-  report: StreamReport,
-): Promise<void> {
-  if (!stages.includes('normalize') && !stages.includes('load')) return;
+/** Normalizes and loads every committed window that is not in the warehouse yet, in the order of commit. A failing one holds nobody back. */
+async function settlePending(held: Held): Promise<void> {
+  const { context, lease, options } = held;
+  if (!options.stages.includes('normalize') && !options.stages.includes('load')) return;
   for (const pending of lease.head().pending) {
     context.signal?.throwIfAborted();
     // `load` alone takes only what was normalized.
-    if (!stages.includes('normalize') && !pending.batches) continue;
-    await guarded(context, report, pending.manifest, async () => {
-      const batches = await normalizePending(context, stream, lease, pending);
-      if (!pending.batches) report.batches += batches.length;
-      if (!stages.includes('load')) return;
-      const settlement = await loadPending(context, stream, lease, pending, batches);
-      if (settlement === 'loaded') report.rows += batches.reduce((sum, batch) => sum + batch.counts.rows, 0);
-    });
+    if (!options.stages.includes('normalize') && !pending.batches) continue;
+    if (held.ahead.has(pending.manifest) && isAhead(lease.head(), pending.window)) continue;
+    await guarded(context, held.report, pending.manifest, () => settleOne(held, pending));
   }
+}
+
+async function settleOne({ context, stream, lease, options, report, ahead }: Held, pending: PendingWindow): Promise<void> {
+  const batches = await normalizePending(context, stream, lease, pending);
+  if (!pending.batches) report.batches += batches.length;
+  if (!options.stages.includes('load')) return;
+  const settlement = await loadPending(context, stream, lease, pending, batches);
+  if (settlement === 'ahead') ahead.add(pending.manifest);
+  if (settlement === 'loaded') report.rows += batches.reduce((sum, batch) => sum + batch.counts.rows, 0);
 }
 
 /** Notes a failure and goes on, unless nothing more may be done: the stream was taken over, or the run is to end. */

@@ -3,8 +3,9 @@ import { listDeadLetters } from '../fetch/dead-letter.ts';
 import { hold, showHeld } from '../gate/held.ts';
 import { judgeVolume, type WindowVolume } from '../gate/volume.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
-import type { Batch, Gap, HeldBatch, PendingWindow } from '../manifest/documents.ts';
-import { noteBatches, settle } from '../manifest/head.ts';
+import type { Batch, Gap, Head, HeldBatch, PendingWindow } from '../manifest/documents.ts';
+import { isAhead, noteBatches, settle } from '../manifest/head.ts';
+import { sumLateness } from '../manifest/lateness.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { getJson } from '../store/json.ts';
 import { batchKey } from '../store/keys.ts';
@@ -14,8 +15,11 @@ import { isVoid, loadBatch } from './load-batch.ts';
 import { normalizeWindow } from './normalize-window.ts';
 import { joinsLoaded, safeWatermark } from './watermark.ts';
 
-/** What became of a window: in the warehouse; held, in part or whole; or normalized and left for a later load. */
-export type Settlement = 'loaded' | 'held' | 'normalized';
+/**
+ * What became of a window: in the warehouse; held, in part or whole; or in the warehouse ahead of what lies before it, so that it stays in
+ * the head's list until that has come.
+ */
+export type Settlement = 'loaded' | 'held' | 'ahead';
 
 /** Normalizes a window, unless that was done, and notes its batches in the head. */
 export async function normalizePending(context: Context, stream: Stream, lease: Lease, pending: PendingWindow): Promise<readonly Batch[]> {
@@ -26,9 +30,16 @@ export async function normalizePending(context: Context, stream: Stream, lease: 
     noteBatches(
       pending.manifest,
       batches.map((batch) => batch.id),
+      latenessOf(batches),
     ),
   );
   return batches;
+}
+
+/** Null unless it is known of every batch. */
+function latenessOf(batches: readonly Batch[]): ReturnType<typeof sumLateness> | null {
+  const counts = batches.flatMap(({ lateness }) => (lateness ? [lateness] : []));
+  return counts.length === batches.length ? sumLateness(counts) : null;
 }
 
 /** The batches that an earlier run made of it; null where there are none, or the warehouse has lost what they were based on. */
@@ -51,20 +62,27 @@ export async function loadPending(
   const admitted = await admit(context, stream, pending, batches);
   const gaps = await openGaps(context, stream);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  if (!joins && pending.window.kind !== 'push')
+  if (!joins && pending.window.kind !== 'push' && !hasPollBefore(lease.head(), pending))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
+  const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));
   for (const [index, batch] of admitted.entries()) {
+    if (loaded.has(batch.id)) continue;
     const isLast = isWhole && index === admitted.length - 1;
     await loadBatch(context, stream, batch, isLast && joins ? safeWatermark(lease.head(), pending, gaps) : null);
   }
   if (await isHeld(context, stream, batches)) return 'held';
+  if (isAhead(lease.head(), pending.window)) return 'ahead';
   await noteLook(context.store, pending.manifest);
   await lease.update(settle(pending.manifest));
   const watermark = joins ? safeWatermark(lease.head(), null, gaps) : null;
   if (watermark !== null) await context.warehouse.advance(stream.name, watermark);
   return 'loaded';
 }
+
+/** Then the window joins what will be loaded: after an outage the newest comes first. */
+const hasPollBefore = ({ open, pending }: Head, { window }: PendingWindow): boolean =>
+  [...open, ...pending.map((other) => other.window)].some(({ kind, start }) => kind === 'poll' && start < window.start);
 
 export async function openGaps(context: Pick<Context, 'store'>, stream: Stream): Promise<Pick<Gap, 'from'>[]> {
   const open = await listDeadLetters(context.store, stream.name, 'open');

@@ -24,7 +24,14 @@ describe('a configuration', () => {
         { name: 'event_id', constant: null },
       ],
       version: [{ name: 'updated_at', form: 'iso' }, { name: 'event_version' }],
-      poll: { every: 5 * MINUTE, outOfOrder: 2 * HOUR, lateness: 48 * HOUR, deadline: 15 * MINUTE, start: 48 * HOUR },
+      poll: {
+        every: 5 * MINUTE,
+        outOfOrder: 2 * HOUR,
+        lateness: 48 * HOUR,
+        overlap: { least: 15 * MINUTE, most: 2 * HOUR },
+        deadline: 15 * MINUTE,
+        start: 48 * HOUR,
+      },
       personal: ['payload.customer.email', 'payload.customer.name', 'payload.customer.ip'],
       quality: { rows: [], volume: null },
     });
@@ -56,6 +63,7 @@ describe('a configuration', () => {
       every: 5 * MINUTE,
       outOfOrder: 2 * HOUR,
       lateness: 48 * HOUR,
+      overlap: { least: 15 * MINUTE, most: 2 * HOUR },
       deadline: 15 * MINUTE,
       start: 48 * HOUR,
     });
@@ -80,6 +88,9 @@ describe('a configuration', () => {
     expect(poll('{ every: 1h }').deadline).toBe(2 * HOUR);
     expect(poll('{ lateness: 1h }')).toMatchObject({ outOfOrder: HOUR, lateness: HOUR, start: HOUR });
     expect(poll('{ start: 30d }').start).toBe(30 * DAY);
+    expect(poll('{ every: 1h }').overlap, 'three polls, at most outOfOrder').toEqual({ least: 2 * HOUR, most: 2 * HOUR });
+    expect(poll('{ overlap: { least: 3h } }').overlap).toEqual({ least: 3 * HOUR, most: 3 * HOUR });
+    expect(poll('{ overlap: { most: 10m } }').overlap).toEqual({ least: 10 * MINUTE, most: 10 * MINUTE });
   });
 
   test('optional keys are taken', () => {

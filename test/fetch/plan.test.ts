@@ -1,44 +1,120 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Micros } from '../../src/clock.ts';
-import { planWindows, pollOverlap } from '../../src/fetch/plan.ts';
-import type { Window } from '../../src/manifest/documents.ts';
-import { beginWindow, commitWindow, newHead } from '../../src/manifest/head.ts';
+import { type Plan, type PlannedWindow, type PlanOptions, planWindows, sweptBound } from '../../src/fetch/plan.ts';
+import type { Head, Window } from '../../src/manifest/documents.ts';
+import { beginPolls, beginWindow, commitWindow, isAhead, newHead, noteBatches, settle } from '../../src/manifest/head.ts';
+import type { Poll } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE } from '../../src/time.ts';
 import { instant, streamOf } from './fixture.ts';
 
-const { poll } = streamOf('http://a.example/');
+const stream = streamOf('http://a.example/');
+const { poll } = stream;
+const OVERLAP = poll.overlap.least;
 const NOW = instant('2026-11-20T10:00:00Z');
 const swept = { outOfOrder: NOW - 10 * MINUTE, lateness: NOW - HOUR };
-const head = (overrides: object): ReturnType<typeof newHead> => ({ ...newHead('payments'), ...overrides });
-const reasons = (...args: Parameters<typeof planWindows>): string[] => planWindows(...args).map(({ reason }) => reason);
+const head = (overrides: object): Head => ({ ...newHead('payments'), ...overrides });
+const planOf = (of: Head, options: PlanOptions = {}, configured: Poll = poll): Plan =>
+  planWindows(NOW, of, { ...stream, poll: configured }, options);
+const windows = (...args: Parameters<typeof planOf>): Window[] => planOf(...args).due.map(({ window }) => window);
+const reasons = (...args: Parameters<typeof planOf>): string[] => planOf(...args).due.map(({ reason }) => reason);
 
-test('the first poll looks as far back as it is configured to', () => {
-  expect(planWindows(NOW, head({}), poll)).toEqual([{ reason: 'first poll', window: { kind: 'poll', start: NOW - 2 * DAY, end: NOW } }]);
+test('the first poll looks as far back as it is configured to, the newest part first', () => {
+  const plan = planOf(head({}));
+  expect(plan.due.map(({ reason }) => reason)).toEqual(['newest first', 'first poll', 'first poll', 'first poll', 'first poll']);
+  expect(plan.due[0]?.window).toEqual({ kind: 'poll', start: NOW - 5 * MINUTE - OVERLAP, end: NOW });
+  expect(plan.begin[0]?.start).toBe(NOW - 2 * DAY);
+  expect(joined(plan.begin)).toBe(true);
 });
 
-test('a first poll longer than a window may be is asked in several that join', () => {
-  const planned = planWindows(NOW, head({}), { ...poll, start: 100 * DAY }).map(({ window }) => window);
-  expect(planned.length).toBe(4);
-  expect(planned[0]?.start).toBe(NOW - 100 * DAY);
-  expect(planned.at(-1)?.end).toBe(NOW);
-  for (const [i, window] of planned.entries()) if (i > 0) expect(window.start).toBe(planned[i - 1]?.end);
+test('a short first poll is one window', () => {
+  expect(windows(head({}), {}, { ...poll, start: 20 * MINUTE })).toEqual([{ kind: 'poll', start: NOW - 20 * MINUTE, end: NOW }]);
+});
+
+test('a source that lists the newest first is asked in one chain, which brings the newest first by itself', () => {
+  const { source } = streamOf('http://a.example/', {
+    pagination: { kind: 'last-id', parameter: 'before', field: 'event_id', order: 'newest-first', more: null },
+  });
+  const { due } = planWindows(NOW, head({}), { poll, source });
+  expect(due.map(({ window }) => window)).toEqual([{ kind: 'poll', start: NOW - 2 * DAY, end: NOW }]);
 });
 
 describe('a live poll', () => {
-  test('begins before the watermark by the overlap and ends now', () => {
-    const [planned] = planWindows(NOW, head({ watermark: NOW - 5 * MINUTE, sweptAt: swept }), poll);
-    expect(planned).toEqual({ reason: 'poll', window: { kind: 'poll', start: NOW - 5 * MINUTE - pollOverlap(poll), end: NOW } });
+  test('begins before what is covered by the overlap, ends now, and says why', () => {
+    const [planned] = planOf(head({ watermark: NOW - 5 * MINUTE, sweptAt: swept })).due;
+    expect(planned).toEqual({
+      reason: 'poll',
+      lane: 'live',
+      why: '5m since the last poll, looking back 15m more',
+      window: { kind: 'poll', start: NOW - 5 * MINUTE - OVERLAP, end: NOW },
+    });
   });
 
   test('is due once its interval has passed, or at once where the run is to end caught up', () => {
     const early = head({ watermark: NOW - 4 * MINUTE, sweptAt: swept });
-    expect(reasons(NOW, early, poll)).toEqual([]);
-    expect(reasons(NOW, early, poll, { once: true })).toEqual(['poll']);
+    expect(reasons(early)).toEqual([]);
+    expect(planOf(early).next[0]).toMatchObject({ at: NOW + MINUTE, reason: 'poll' });
+    expect(reasons(early, { once: true })).toEqual(['poll']);
+    expect(reasons(early, { once: true, since: NOW - 4 * MINUTE }), 'nothing came since the run began').toEqual([]);
   });
 
-  test('overlaps by no more than the out-of-order bound', () => {
-    fc.assert(fc.property(fc.nat(), fc.nat(), (every, outOfOrder) => pollOverlap({ ...poll, every, outOfOrder }) <= outOfOrder));
+  test('R8: looks back as far as the measured lateness asks for, between the configured bounds', () => {
+    const late = (bucket: number, count: number): Head =>
+      head({
+        watermark: NOW - 5 * MINUTE,
+        sweptAt: swept,
+        lateness: { at: NOW, fresh: 1000, late: Array.from({ length: 14 }, (_, i) => (i === bucket ? count : 0)) },
+      });
+    const overlap = (of: Head): Micros => NOW - 5 * MINUTE - (windows(of)[0]?.start ?? 0);
+    expect(overlap(late(5, 5)), 'few enough for the sweeps').toBe(OVERLAP);
+    expect(overlap(late(5, 6))).toBe(32 * MINUTE);
+    expect(overlap(late(2, 500)), 'the least').toBe(OVERLAP);
+    expect(overlap(late(12, 500)), 'the most').toBe(poll.overlap.most);
+    expect(planOf(late(5, 6)).overlap.why).toBe('0% of the new records show later than 32m');
+  });
+});
+
+describe('R3: after an outage', () => {
+  const lost = head({
+    watermark: NOW - 30 * HOUR,
+    since: NOW - 3 * DAY,
+    sweptAt: { outOfOrder: NOW - 30 * HOUR, lateness: NOW - 40 * HOUR },
+  });
+
+  test('the newest part comes first, as long as a poll in time, then the rest in chunks, the oldest first', () => {
+    const plan = planOf(lost);
+    expect(plan.due.slice(0, 4).map(({ reason, lane }) => [reason, lane])).toEqual([
+      ['newest first', 'live'],
+      ['catch up', 'history'],
+      ['catch up', 'history'],
+      ['catch up', 'history'],
+    ]);
+    expect(plan.due[1]?.window.start).toBe(NOW - 30 * HOUR - OVERLAP);
+    expect(joined(plan.begin)).toBe(true);
+    for (const { start, end } of plan.begin) expect(end - start).toBeLessThanOrEqual(12 * HOUR);
+  });
+
+  test('all of it is begun at once, so that whoever dies in the middle leaves nothing out and asks nothing twice', () => {
+    const plan = planOf(lost);
+    const begun = beginPolls(plan.begin, plan.swept)(lost);
+    const [newest, ...rest] = planOf(begun).due;
+    expect(newest?.window).toEqual(plan.due[0]?.window);
+    expect(rest.filter(({ window }) => window.kind === 'poll').map(({ window }) => window)).toEqual(plan.begin.slice(0, -1));
+    const committed = commitWindow({ window: newest?.window as Window, manifest: 'newest' })(begun);
+    expect(committed.watermark, 'it waits for what lies before').toBe(lost.watermark);
+    expect(windows(committed)[0]).toEqual(plan.begin[0]);
+  });
+
+  test('the next poll goes on behind the newest part, though history is not complete', () => {
+    const plan = planOf(lost);
+    const begun = beginPolls(plan.begin, plan.swept)(lost);
+    const later = planWindows(NOW + 5 * MINUTE, commitWindow({ window: plan.begin.at(-1) as Window, manifest: 'm' })(begun), stream);
+    expect(later.due[0]).toMatchObject({ reason: 'poll', window: { start: NOW - OVERLAP, end: NOW + 5 * MINUTE } });
+  });
+
+  test('four missed polls are no outage', () => {
+    expect(reasons(head({ watermark: NOW - 20 * MINUTE, sweptAt: swept }))).toEqual(['poll']);
+    expect(reasons(head({ watermark: NOW - 20 * MINUTE - 1, sweptAt: swept }))).toEqual(['newest first', 'catch up']);
   });
 });
 
@@ -46,54 +122,184 @@ describe('R8: a sweep', () => {
   const caughtUp = { watermark: NOW - 5 * MINUTE };
 
   test('goes over the out-of-order bound every hour, counted from the sweep before', () => {
-    const planned = planWindows(NOW, head({ ...caughtUp, sweptAt: { ...swept, outOfOrder: NOW - HOUR } }), poll);
-    expect(planned[1]).toEqual({ reason: 'sweep out-of-order', window: { kind: 'sweep', start: NOW - 3 * HOUR, end: NOW } });
+    const { due } = planOf(head({ ...caughtUp, sweptAt: { ...swept, outOfOrder: NOW - HOUR } }));
+    expect(due[1]).toMatchObject({ reason: 'sweep out-of-order', window: { kind: 'sweep', start: NOW - 3 * HOUR, end: NOW } });
   });
 
   test('goes over the lateness bound every day, or when it is asked for, and then covers the smaller one', () => {
-    const daily = (start: Micros): object => ({ reason: 'sweep lateness', window: { kind: 'sweep', start, end: NOW } });
-    const due = planWindows(NOW, head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR, lateness: NOW - DAY } }), poll);
-    expect(due.slice(1)).toEqual([daily(NOW - 3 * DAY)]);
-    const forced = planWindows(NOW, head({ ...caughtUp, sweptAt: swept }), poll, { sweep: true });
-    expect(forced.slice(1)).toEqual([daily(NOW - HOUR - 2 * DAY)]);
+    const daily = (start: Micros) => ({ reason: 'sweep lateness', window: { kind: 'sweep', start, end: NOW } });
+    const due = planOf(head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR, lateness: NOW - DAY } })).due;
+    expect(due.slice(1)).toMatchObject([daily(NOW - 3 * DAY)]);
+    const forced = planOf(head({ ...caughtUp, sweptAt: swept }), { sweep: true }).due;
+    expect(forced.slice(1)).toMatchObject([daily(NOW - HOUR - 2 * DAY)]);
   });
 
   test('is not put off by a run that begins a moment earlier in its interval than the one before', () => {
     const hourly = { ...poll, every: HOUR, outOfOrder: 4 * HOUR };
     const early = { watermark: NOW - HOUR, sweptAt: { outOfOrder: NOW - HOUR + 1, lateness: NOW - DAY + 1 } };
-    expect(reasons(NOW, head(early), hourly)).toEqual(['poll', 'sweep lateness']);
-    expect(reasons(NOW, head({ ...early, sweptAt: { ...early.sweptAt, lateness: NOW - HOUR } }), hourly)).toEqual([
+    expect(reasons(head(early), {}, hourly)).toEqual(['poll', 'sweep lateness']);
+    expect(reasons(head({ ...early, sweptAt: { ...early.sweptAt, lateness: NOW - HOUR } }), {}, hourly)).toEqual([
       'poll',
       'sweep out-of-order',
     ]);
-    expect(reasons(NOW, head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR / 2, lateness: NOW - HOUR / 2 } }), poll)).toEqual(['poll']);
+    expect(reasons(head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR / 2, lateness: NOW - HOUR / 2 } }))).toEqual(['poll']);
   });
 
-  test('comes after the live poll, and is left out where the poll reaches as far back', () => {
-    expect(reasons(NOW, head({ watermark: NOW - 3 * DAY, sweptAt: { outOfOrder: null, lateness: null } }), poll)).toEqual(['poll']);
+  test('is left out where a catch-up reaches as far back: all of that is asked after this time', () => {
+    const never = head({ watermark: NOW - 3 * DAY, sweptAt: { outOfOrder: null, lateness: null } });
+    const plan = planOf(never);
+    expect(plan.due.every(({ window }) => window.kind === 'poll')).toBe(true);
+    expect(beginPolls(plan.begin, plan.swept)(never).sweptAt).toEqual({ outOfOrder: NOW, lateness: NOW });
+  });
+
+  test('longer than a window may be is several that join, begun at once, and counts as one', () => {
+    const wide = { ...poll, lateness: 100 * DAY };
+    const before = head({ ...caughtUp, sweptAt: { ...swept, lateness: NOW - DAY } });
+    const plan = planOf(before, {}, wide);
+    expect(joined(plan.begin)).toBe(true);
+    expect(plan.begin[0]?.start).toBe(NOW - 101 * DAY);
+    const begun = beginPolls(plan.begin, plan.swept)(before);
+    expect(begun.sweptAt.lateness).toBe(NOW);
+    expect(windows(begun, {}, wide).filter(({ kind }) => kind === 'sweep')).toEqual(plan.begin);
+  });
+
+  test('that is under way is finished before another is planned', () => {
+    const open: Window = { kind: 'sweep', start: NOW - 3 * DAY, end: NOW - MINUTE };
+    const due = head({ watermark: NOW - MINUTE, sweptAt: { outOfOrder: NOW - HOUR, lateness: NOW - DAY }, open: [open] });
+    expect(windows(due)).toEqual([open]);
   });
 });
 
 test('R20: what was begun is finished first, and is not asked a second time', () => {
   const open: Window = { kind: 'poll', start: NOW - HOUR, end: NOW };
-  const planned = planWindows(NOW, head({ watermark: NOW - 5 * MINUTE, sweptAt: swept, open: [open] }), poll, { once: true });
-  expect(planned).toEqual([{ reason: 'resume', window: open }]);
+  const planned = windows(head({ watermark: NOW - 5 * MINUTE, sweptAt: swept, open: [open] }), { once: true });
+  expect(planned).toEqual([open]);
 });
 
-test('R18: whatever the times at which it runs, polls leave no instant out and everything is swept', () => {
-  const gaps = fc.array(fc.integer({ min: 1, max: 3 * DAY }), { minLength: 1, maxLength: 20 });
-  fc.assert(
-    fc.property(gaps, (waits) => {
-      let state = newHead('payments');
-      let now = NOW;
-      for (const wait of waits) {
-        now += wait;
-        for (const { window } of planWindows(now, state, poll, { once: true })) {
-          state = commitWindow({ window, manifest: `${window.kind}-${window.start}-${window.end}` })(beginWindow(window)(state));
+const joined = (all: readonly Window[]): boolean => all.every(({ start }, i) => i === 0 || start === all[i - 1]?.end);
+
+/** What happens to a run: time passes, it does so many steps of its plan, and dies or goes on; `pick` says what it settles. */
+const day = fc.record({
+  wait: fc.oneof(fc.integer({ min: 1, max: 30 * MINUTE }), fc.integer({ min: 1, max: 3 * DAY })),
+  steps: fc.integer({ min: 0, max: 6 }),
+  once: fc.boolean(),
+  isKilledInside: fc.boolean(),
+  late: fc.integer({ min: 0, max: 13 }),
+});
+const configured = fc.record({
+  every: fc.constantFrom(MINUTE, 5 * MINUTE, HOUR),
+  outOfOrder: fc.constantFrom(0, 10 * MINUTE, 2 * HOUR, 6 * HOUR),
+  start: fc.constantFrom(MINUTE, DAY, 40 * DAY),
+});
+
+interface Asked {
+  readonly window: Window;
+  readonly at: Micros;
+}
+
+/** Follows the plan as a run does, over a head alone. */
+class Follower {
+  head = newHead('payments');
+  now = NOW;
+  readonly committed: Asked[] = [];
+  readonly poll: Poll;
+  constructor(given: Pick<Poll, 'every' | 'outOfOrder' | 'start'>) {
+    this.poll = { ...poll, ...given, overlap: { least: Math.min(3 * given.every, given.outOfOrder), most: given.outOfOrder } };
+  }
+
+  step(options: PlanOptions, isKilled: boolean): boolean {
+    const plan = planWindows(this.now, this.head, { ...stream, poll: this.poll }, options);
+    const [next] = plan.due;
+    if (!next) return false;
+    if (plan.begin.length > 0) this.head = beginPolls(plan.begin, plan.swept)(this.head);
+    this.head = beginWindow(next.window)(this.head);
+    if (!isKilled) this.commit(next);
+    return true;
+  }
+
+  private commit({ window }: PlannedWindow): void {
+    const manifest = `${window.kind}-${window.start}-${window.end}-${this.committed.length}`;
+    this.head = commitWindow({ window, manifest, swept: sweptBound(this.poll, window, this.head.sweptAt) })(this.head);
+    this.committed.push({ window, at: this.now });
+  }
+
+  settleAll(late: number): void {
+    for (const { manifest, window, batches } of this.head.pending) {
+      if (batches === null) this.head = noteBatches(manifest, ['b'], { fresh: 100, late: [...Array<number>(late).fill(0), 20] })(this.head);
+      if (!isAhead(this.head, window)) this.head = settle(manifest)(this.head);
+    }
+  }
+
+  /** Committed polls cover everything between, without a gap. */
+  covers(from: Micros, to: Micros): boolean {
+    let reached = from;
+    const polls = this.committed.map(({ window }) => window).filter(({ kind }) => kind === 'poll');
+    for (const { start, end } of polls.toSorted((a, b) => a.start - b.start)) if (start <= reached) reached = Math.max(reached, end);
+    return reached >= to;
+  }
+}
+
+describe('R18: whatever the times at which it runs, wherever it dies, and however late records are', () => {
+  test('nothing lies before the watermark that is not in a committed window, and every instant since the first poll gets into one', () => {
+    fc.assert(
+      fc.property(configured, fc.array(day, { minLength: 1, maxLength: 12 }), (given, days) => {
+        const run = new Follower(given);
+        const from = NOW + (days[0]?.wait ?? 0) - run.poll.start;
+        for (const { wait, steps, once, isKilledInside, late } of days) {
+          run.now += wait;
+          const since = run.now;
+          for (let i = 0; i < steps && run.step({ once, since }, isKilledInside && i === steps - 1); i++) run.now += MINUTE / 3;
+          run.settleAll(late);
+          if (run.head.watermark !== null) expect(run.covers(run.head.since ?? 0, run.head.watermark)).toBe(true);
         }
-        expect(state.watermark).toBe(now);
-        expect(state.open).toEqual([]);
-      }
-    }),
-  );
+        const since = (run.now += MINUTE);
+        for (let i = 0; i < 1000 && run.step({ once: true, since }, false); i++);
+        run.settleAll(0);
+        expect(run.head).toMatchObject({ open: [], pending: [], watermark: run.now });
+        expect(run.covers(run.head.since ?? 0, run.now)).toBe(true);
+        if (days.some(({ steps }) => steps > 0))
+          expect(run.head.since).toBeLessThanOrEqual(from + days.reduce((sum, { wait }) => sum + wait, 0));
+      }),
+    );
+  });
+
+  test('no instant is asked by more polls than the overlap and one catch-up account for', () => {
+    fc.assert(
+      fc.property(configured, fc.array(day, { minLength: 1, maxLength: 12 }), (given, days) => {
+        const run = new Follower(given);
+        for (const { wait, steps, isKilledInside, late } of days) {
+          run.now += wait;
+          for (let i = 0; i < steps && run.step({}, isKilledInside && i === steps - 1); i++) run.now += MINUTE / 3;
+          run.settleAll(late);
+        }
+        const polls = run.committed.map(({ window }) => window).filter(({ kind }) => kind === 'poll');
+        // Each poll after the first begins at most the overlap before the end of another; ends lie an interval apart.
+        const most = 2 + Math.ceil(run.poll.overlap.most / run.poll.every);
+        for (const { start } of polls) {
+          const meeting = polls.filter((other) => other.start <= start && start < other.end);
+          expect(meeting.length).toBeLessThanOrEqual(most);
+        }
+        expect(new Set(polls.map(({ start, end }) => `${start} ${end}`)).size, 'no window is asked twice').toBe(polls.length);
+      }),
+    );
+  });
+
+  test('R8: every sweep looks back over its bound from the sweep before', () => {
+    fc.assert(
+      fc.property(configured, fc.array(day, { minLength: 1, maxLength: 12 }), (given, days) => {
+        const run = new Follower(given);
+        for (const { wait, late } of days) {
+          run.now += wait;
+          const before = run.head.sweptAt;
+          const since = run.now;
+          for (let i = 0; i < 200 && run.step({ once: true, since, sweep: true }, false); i++);
+          expect(run.step({ once: true, since, sweep: true }, false), 'there is an end to it').toBe(false);
+          run.settleAll(late);
+          if (before.lateness === null) continue;
+          const asked = run.committed.filter(({ at }) => at >= since).map(({ window }) => window);
+          expect(Math.min(...asked.map(({ start }) => start))).toBeLessThanOrEqual(before.lateness - run.poll.lateness);
+        }
+      }),
+    );
+  });
 });
