@@ -14,7 +14,7 @@ import type { Stream } from '../stream.ts';
 import { type Intern, runChain } from './chain.ts';
 import { type ChainState, distinctShapes, notePage, shapeInterner } from './chain-state.ts';
 import { resolveCovered } from './dead-letter.ts';
-import type { FetchEffects, WindowJob } from './effects.ts';
+import { type FetchEffects, newTotals, type WindowJob } from './effects.ts';
 import { sweptBound } from './plan.ts';
 import { revealCredentials } from './request.ts';
 import { ownReceipt, recoverOrphan, resumeChain } from './resume.ts';
@@ -60,7 +60,7 @@ export function jobFor(effects: FetchEffects, stream: Stream, window: Window, le
   const signal = effects.signal ? AbortSignal.any([effects.signal, lease.lost]) : lease.lost;
   const { environment } = rawScope(stream);
   const credentials = revealCredentials(stream.source.auth);
-  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: noTotals() };
+  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: newTotals() };
 }
 
 interface EarlierManifest {
