@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SEED ?= 7
+SEEDS ?= 1
 
 INSTALLED := node_modules/.package-lock.json
 
@@ -21,6 +22,9 @@ demo: $(INSTALLED) ## both streams from a hostile partner into a table, with pro
 
 test: check ## types, style, structure, and every test
 	@UV_THREADPOOL_SIZE=12 vitest run
+
+simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
+	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
 
 check: $(INSTALLED) ## types, style and structure alone
 	@tsc -p tsconfig.json
@@ -44,4 +48,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test check format schema bench build clean
+.PHONY: help install demo test simulate check format schema bench build clean

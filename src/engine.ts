@@ -128,6 +128,8 @@ function settings(options: EngineOptions): Record<string, string> {
     temp_directory: options.tempDirectory,
     // Keeping the order of what was read doubles the time of a CREATE TABLE AS; whoever needs an order says ORDER BY.
     preserve_insertion_order: 'false',
+    // DuckDB keeps what it read of files by path and by a time of whole seconds: another file under that path would be taken for the first.
+    enable_external_file_cache: 'false',
     // Everything that is used is built in; nothing may be fetched at run time.
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

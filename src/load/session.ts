@@ -131,12 +131,22 @@ async function openWaiting(options: SessionOptions, readOnly: boolean): Promise<
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
       const opened = await open({ ...engine, readOnly });
-      if (!readOnly) await opened.run(BOUND_UPKEEP);
-      return opened;
+      return readOnly ? opened : await bounded(opened);
     } catch (error) {
       if (!isTidemarkError(error, 'WAREHOUSE_BUSY') || clock.monotonicMs() + pause > deadline) throw error;
       await clock.sleep(pause);
     }
+  }
+}
+
+/** What cannot be used is let go of: this process would lock itself out until it ends. */
+async function bounded(engine: Engine): Promise<Engine> {
+  try {
+    await engine.run(BOUND_UPKEEP);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
   }
 }
 

@@ -116,7 +116,7 @@ export function commitWindow({ window, manifest, swept = null }: Commit): Transi
       ...committed,
       since: isPoll(window) ? earliest(head.since, window.start) : head.since,
       watermark: isPoll(window) ? advance(committed) : head.watermark,
-      sweptAt: swept ? sweep(head.sweptAt, swept) : head.sweptAt,
+      sweptAt: head.since === null && isPoll(window) ? first(head.sweptAt, window) : swept ? sweep(head.sweptAt, swept) : head.sweptAt,
     };
   };
 }
@@ -133,6 +133,15 @@ function advance({ watermark, open, pending }: Head): Micros | null {
   const limits = begun.map((window) => window.start).filter((start) => start < reached);
   return latest(watermark, Math.min(reached, ...limits) > from ? Math.min(reached, ...limits) : null);
 }
+
+/**
+ * The first poll asks for everything that there was: like a sweep at its end, however far back it began. Were it none, the first sweep,
+ * whenever it comes, would look back from its own time, and leave out what showed late in between.
+ */
+const first = (sweptAt: Head['sweptAt'], { end }: Window): Head['sweptAt'] => ({
+  outOfOrder: latest(sweptAt.outOfOrder, end),
+  lateness: latest(sweptAt.lateness, end),
+});
 
 function sweep(sweptAt: Head['sweptAt'], swept: NonNullable<Commit['swept']>): Head['sweptAt'] {
   const outOfOrder = latest(sweptAt.outOfOrder, swept.at);

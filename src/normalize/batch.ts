@@ -52,7 +52,10 @@ export function manifestPages(store: ObjectStore, manifest: Manifest): PageSourc
   return manifest.pages.map((page) => ({ key: page.key, store, object: page.key, measured: page }));
 }
 
-/** A batch's name says what went into it: the same pages, rules and basis give the same batch, on whatever machine. */
+/**
+ * A batch's name says what went into it: the same pages, rules and basis give the same batch, on whatever machine.
+ * @param pages key and hash of each: windows without records have pages of the same bytes, and each of them is to be in a batch.
+ */
 export function batchId(
   definition: string,
   stream: string,

@@ -57,8 +57,8 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
   const indexed = await indexPages({ folder, input, pool, now });
   const definitionHash = fingerprint(definition);
   const basis = await loadBasis(folder, input, store, definitionHash, indexed);
-  const hashes = indexed.pages.map((page) => page.sha256);
-  const id = batchId(definitionHash, definition.stream, hashes, basis.batches, input.released);
+  const pages = indexed.pages.map(({ source, sha256 }) => `${source.key} ${sha256}`);
+  const id = batchId(definitionHash, definition.stream, pages, basis.batches, input.released);
   const published = await getJson<Batch>(store, batchKey(definition.stream, id));
   if (published) return published.value;
 

@@ -89,6 +89,20 @@ describe('the file', () => {
     expect(await bench.open().summary(stream)).toMatchObject({ rows: 0 });
   });
 
+  test('it is let go of where the first statement on it fails, so that the next try gets in', async () => {
+    let statements = 0;
+    const open: typeof openEngine = async (options) => {
+      const engine = await openEngine(options);
+      const run = engine.run.bind(engine);
+      engine.run = (sql) => (statements++ === 0 ? Promise.reject(new Error('the disk is full')) : run(sql));
+      return engine;
+    };
+    const warehouse = bench.open({ open, lockWaitMs: 0 });
+    await expect(warehouse.migrate(stream, schema)).rejects.toThrow('the disk is full');
+    await warehouse.migrate(stream, schema);
+    expect(await warehouse.summary(stream)).toMatchObject({ rows: 0 });
+  });
+
   test('it is open only while something works on it, and closed for good after close', async () => {
     const warehouse = bench.open();
     await warehouse.migrate(stream, schema);

@@ -109,7 +109,12 @@ export interface Bench {
   readonly path: string;
   readonly engine: Engine;
   readonly clock: Clock;
-  open(change?: { readonly lockWaitMs?: number; readonly clock?: Clock; readonly path?: string }): DuckDBWarehouse;
+  open(change?: {
+    readonly lockWaitMs?: number;
+    readonly clock?: Clock;
+    readonly path?: string;
+    readonly open?: typeof openEngine;
+  }): DuckDBWarehouse;
   /** Writes a batch as the normalizer would: each key once. */
   batch(id: string, schema: RecordSchema, observations: readonly Observation[], change?: Partial<Batch>): Promise<WrittenBatch>;
   close(): Promise<void>;

@@ -78,6 +78,12 @@ describe('the head', () => {
     expect(swept('lateness', 9).sweptAt).toEqual({ outOfOrder: 9, lateness: 9 });
   });
 
+  it('R8: counts the first poll as a sweep, so that the first sweep looks back from there, however late it comes', () => {
+    const begun = apply(beginWindow(poll(20, 30)), commit(poll(20, 30)));
+    expect(begun.sweptAt).toEqual({ outOfOrder: 30, lateness: 30 });
+    expect(sequence(beginWindow(poll(30, 40)), commit(poll(30, 40)))(begun).sweptAt).toEqual({ outOfOrder: 30, lateness: 30 });
+  });
+
   it('refuses what can only be a bug', () => {
     const open = apply(beginWindow(poll(0, 10)));
     expect(() => beginWindow(poll(5, 5))(open)).toThrow(bug);

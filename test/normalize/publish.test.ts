@@ -18,12 +18,20 @@ describe('a published batch', () => {
   test('R11: has the same id wherever it is made from the same input, and is found by whoever makes it again', async () => {
     const [here, there] = [memoryStore(), memoryStore()];
     const first = (await stage.normalize(here, [await landedPage(here, 'p', BODY)])).batch;
-    const elsewhere = (await stage.normalize(there, [await landedPage(there, 'other name', BODY)])).batch;
+    const elsewhere = (await stage.normalize(there, [await landedPage(there, 'p', BODY)])).batch;
     expect(elsewhere.id).toBe(first.id);
     const keys = await keysOf(here, 'curated/');
     const again = (await stage.normalize(here, [await landedPage(here, 'p', BODY)])).batch;
     expect(again).toEqual(first);
     expect(await keysOf(here, 'curated/')).toEqual(keys);
+  });
+
+  test('R18: two windows without records, whose pages are the same bytes, make two batches: every page is in one', async () => {
+    const store = memoryStore();
+    const pages = [await landedPage(store, 'p', bodyOf([])), await landedPage(store, 'q', bodyOf([]))];
+    const batches = [];
+    for (const page of pages) batches.push((await stage.normalize(store, [page])).batch);
+    expect(batches.map((batch) => batch.pages.map(({ key }) => key))).toEqual([pages[0]?.key, pages[1]?.key].map((key) => [key]));
   });
 
   test('has another id where pages, rules, releases or the batches that it leans on are others', async () => {

@@ -1,0 +1,66 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { Transform, type TransformCallback } from 'node:stream';
+import zlib from 'node:zlib';
+
+/**
+ * Loaded before everything else: local files and compression, which the system does in threads of its own, become immediate. What is
+ * left then waits for nothing but the simulation's gate, so the order of everything depends on the seed alone.
+ */
+const files = fs.promises as unknown as Record<string, unknown>;
+const callbacks = fs as unknown as Record<string, unknown>;
+type Call = (...given: unknown[]) => unknown;
+
+for (const name of ['mkdir', 'mkdtemp', 'rm', 'stat', 'readFile', 'writeFile', 'readdir', 'unlink', 'rename']) {
+  const immediate = callbacks[`${name}Sync`] as Call;
+  // oxlint-disable-next-line require-await -- a failure must become a rejection
+  files[name] = async (...given: unknown[]) => immediate(...given);
+}
+
+/** As streams of files call them. */
+function answerAtOnce(name: string, results: (result: unknown, given: readonly unknown[]) => readonly unknown[]): void {
+  const immediate = callbacks[`${name}Sync`] as Call;
+  callbacks[name] = (...given: unknown[]) => {
+    const answer = given.pop() as Call;
+    try {
+      const result = immediate(...given);
+      process.nextTick(answer, null, ...results(result, given));
+    } catch (error) {
+      process.nextTick(answer, error);
+    }
+  };
+}
+answerAtOnce('open', (file) => [file]);
+answerAtOnce('close', () => []);
+for (const name of ['read', 'write', 'writev']) answerAtOnce(name, (count, [, buffers]) => [count, buffers]);
+
+type Options = zlib.ZstdOptions;
+Reflect.set(zlib, 'zstdCompress', (body: Buffer, options: Options, done: (error: Error | null, result?: Buffer) => void) => {
+  process.nextTick(done, null, zlib.zstdCompressSync(body, options));
+});
+
+/** Everything at the end, in one piece. */
+function whole(work: (bytes: Buffer, options: Options | undefined) => Buffer): (options?: Options) => Transform {
+  return (options) => {
+    const chunks: Buffer[] = [];
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done: TransformCallback) => {
+        chunks.push(chunk);
+        done();
+      },
+      flush: (done: TransformCallback) => done(null, work(Buffer.concat(chunks), options)),
+    });
+  };
+}
+Reflect.set(
+  zlib,
+  'createZstdCompress',
+  whole((bytes, options) => zlib.zstdCompressSync(bytes, options)),
+);
+Reflect.set(
+  zlib,
+  'createZstdDecompress',
+  whole((bytes) => zlib.zstdDecompressSync(bytes)),
+);
+
+syncBuiltinESMExports();

@@ -1,0 +1,258 @@
+import { isProved, prove } from '../../src/demo/proof.ts';
+import { verify } from '../../src/inspect/verify.ts';
+import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
+import { readHead } from '../../src/manifest/state.ts';
+import type { StreamName } from '../../src/partner/options.ts';
+import { truth } from '../../src/partner/truth.ts';
+import { pagesOfRange, replay } from '../../src/pipeline/replay.ts';
+import { ALL_STAGES, runStreams, type StreamReport } from '../../src/pipeline/run.ts';
+import { DAY, MINUTE, SECOND } from '../../src/time.ts';
+import { Dice } from './dice.ts';
+import type { FaultName } from './faults.ts';
+import type { SimulatedProcess } from './process.ts';
+import { drawScenario, type Scenario, type WorkerPlan } from './scenario.ts';
+import { Violation } from './scheduler.ts';
+import { assertExplained, openWorld, type World } from './world.ts';
+
+export interface Outcome {
+  readonly seed: number;
+  /** What was violated; null where everything held. */
+  readonly violation: string | null;
+  readonly hash: string;
+  readonly steps: number;
+  readonly virtualDays: number;
+  readonly faults: Partial<Record<FaultName, number>>;
+  readonly partnerFaults: Readonly<Record<string, number>>;
+  readonly keys: number;
+  readonly scenario: Scenario;
+  /** The steps, shortened; all of them where asked for. */
+  readonly trace: readonly string[];
+}
+
+/** Runs the world of one seed from its beginning to its proof. */
+export async function simulate(seed: number, options: { readonly whole?: boolean } = {}): Promise<Outcome> {
+  const scenario = drawScenario(new Dice(`${seed}/scenario`));
+  const world = await openWorld(seed, scenario);
+  let violation: string | null = null;
+  let keys = 0;
+  try {
+    await live(world);
+    await catchUp(world);
+    keys = await check(world);
+  } catch (error) {
+    violation = error instanceof Error ? (error instanceof Violation ? error.message : `${error.message}\n${error.stack}`) : String(error);
+  }
+  const trace = options.whole ? [...world.trace.all()] : world.trace.shortened();
+  const virtualDays = (world.scheduler.now() - scenario.start) / DAY;
+  await world.close();
+  return {
+    seed,
+    violation,
+    hash: world.trace.digest(),
+    steps: world.trace.steps,
+    virtualDays,
+    faults: world.faults.counts,
+    partnerFaults: world.partner.service.stats.faults,
+    keys,
+    scenario,
+    trace,
+  };
+}
+
+/** Workers run, die, freeze and come again until the scenario's end. */
+async function live(world: World): Promise<void> {
+  const { scheduler, scenario } = world;
+  const running = new Set<SimulatedProcess>();
+  const life: Life = {
+    running,
+    failed: (error) => {
+      scheduler.failure ??= error;
+    },
+  };
+  for (const plan of scenario.workers) scheduler.at(scenario.start + world.dice.between(0, 60) * SECOND, () => begin(world, plan, 1, life));
+  let over = false;
+  scheduler.at(scenario.end, () => {
+    over = true;
+  });
+  await scheduler.run(() => over);
+  world.faults.stop();
+  world.calmPartner();
+  for (const process of running) {
+    if (process.state === 'frozen') process.state = 'running';
+    process.stopping.abort(new Error('SIGTERM'));
+  }
+  await scheduler.run(() => running.size === 0);
+}
+
+interface Life {
+  readonly running: Set<SimulatedProcess>;
+  failed(error: unknown): void;
+}
+
+/** Starts a worker once more, and sees to it that it is started again whatever becomes of it. */
+function begin(world: World, plan: WorkerPlan, count: number, life: Life): void {
+  if (world.faults.over) return;
+  const { scheduler, scenario, faults } = world;
+  const { process, context } = world.open(`${plan.name}.${count}`, Math.round((world.dice.next() * 2 - 1) * scenario.skew));
+  life.running.add(process);
+  const again = (after: number): void => {
+    life.running.delete(process);
+    scheduler.at(scheduler.now() + after, () => begin(world, plan, count + 1, life));
+  };
+  process.afterAsking = () =>
+    strike(world, process, () => {
+      faults.count('restart');
+      again(world.dice.spread(1, 1200) * SECOND);
+    });
+  scheduler.note(process.name, `begins: ${plan.runs}`, true);
+  job(world, plan, context).then(
+    () => again(plan.pause),
+    (error: unknown) => life.failed(error),
+  );
+}
+
+async function job(world: World, plan: WorkerPlan, context: Parameters<typeof runStreams>[0]): Promise<void> {
+  const { streams } = world.configuration;
+  if (plan.runs === 'replay') {
+    for (const stream of streams) await replayAll(world, context, stream);
+    return;
+  }
+  const reports = await runStreams(context, streams, { once: plan.runs === 'once', sweep: plan.sweep, until: null, stages: ALL_STAGES });
+  for (const { stream, failures } of reports)
+    for (const { error } of failures) if (!context.signal?.aborted) assertExplained(stream, error);
+}
+
+/** Replays what landed so far, next to live work. It has no retries of its own: faults end it. */
+async function replayAll(
+  world: World,
+  context: Parameters<typeof runStreams>[0],
+  stream: World['configuration']['streams'][number],
+): Promise<void> {
+  try {
+    const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
+    await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
+  } catch (error) {
+    if (!context.signal?.aborted) assertExplained('replay', error);
+  }
+}
+
+/** What befalls a process at this very moment, or a little later: between any two of its calls, or in the middle of one. */
+function strike(world: World, process: SimulatedProcess, died: () => void): void {
+  const { scheduler, faults, dice } = world;
+  const fate = faults.draw('kills', 'freezes', 'stops');
+  if (!fate) return;
+  scheduler.at(scheduler.now() + dice.between(0, 4) * Math.round(world.scenario.pace.store / 2), async () => {
+    if (process.state !== 'running') return;
+    scheduler.note(process.name, fate, true);
+    if (fate === 'stops') return process.stopping.abort(new Error('SIGTERM'));
+    if (fate === 'freezes') return freeze(world, process);
+    scheduler.bury(process);
+    for (const end of process.onDeath) await end();
+    died();
+  });
+}
+
+function freeze({ scheduler, dice }: World, process: SimulatedProcess): void {
+  process.state = 'frozen';
+  scheduler.at(scheduler.now() + dice.spread(5, 3600) * SECOND, () => {
+    if (process.state !== 'frozen') return;
+    process.state = 'running';
+    scheduler.note(process.name, 'wakes', true);
+  });
+}
+
+const CATCH_UPS = 6;
+
+/** Nothing goes wrong any more: within a few runs everything that is due has been done. */
+async function catchUp(world: World): Promise<void> {
+  const { scheduler, scenario } = world;
+  const late = Math.max(scenario.partner.late?.bound ?? 0, scenario.partner.outOfOrder?.bound ?? 0);
+  const { process, context } = world.open('last', 0);
+  let done = false;
+  const run = async (): Promise<void> => {
+    await process.clock.sleep(Math.max(0, scenario.end + late + 2 * scenario.skew + MINUTE - scheduler.now()) / 1000);
+    let told = '';
+    for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
+      const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
+      told = await unfinished(world, reports);
+      if (told === '') return;
+      await process.clock.sleep((10 * MINUTE) / 1000);
+    }
+    throw new Violation(`it does not recover within ${CATCH_UPS} runs without faults: ${told}`);
+  };
+  run().then(
+    () => (done = true),
+    (error: unknown) => (scheduler.failure ??= error),
+  );
+  await scheduler.run(() => done);
+  if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
+}
+
+async function unfinished(world: World, reports: readonly StreamReport[]): Promise<string> {
+  for (const { stream, failures, held, openDeadLetters } of reports) {
+    const [first] = failures;
+    if (first) assertExplained(stream, first.error);
+    if (first) return `${stream} fails at ${first.at}: ${String(first.error)}`;
+    if (held > 0 || openDeadLetters > 0) return `${stream} has ${held} held batches and ${openDeadLetters} dead letters`;
+    const head = (await readHead(world.bucket.store, stream))?.head;
+    if (!head || head.open.length + head.pending.length > 0) return `${stream} has windows that are open or pending`;
+  }
+  return '';
+}
+
+/** The table is the partner's truth, and everything that was kept agrees with it. @returns the keys that were compared. */
+async function check(world: World): Promise<number> {
+  const { scheduler, file, configuration, bucket, partner, source } = world;
+  await world.invariants.checkRaw();
+  if (partner.service.stats.overLimit > 0) throw new Violation(`R1: ${partner.service.stats.overLimit} requests beyond the limit`);
+  const { engine } = file;
+  const clock = { now: () => scheduler.now(), monotonicMs: () => scheduler.now() / 1000, sleep: async () => undefined };
+  const unscheduled = { ...facade(engine) };
+  const warehouse = new DuckDBWarehouse({
+    path: file.path,
+    clock,
+    threads: 1,
+    memoryBytes: 2 ** 28,
+    tempDirectory: configuration.workers.scratch,
+    open: async () => unscheduled,
+  });
+  let keys = 0;
+  for (const stream of configuration.streams) {
+    const name = stream.name as StreamName;
+    const proof = await prove(warehouse, stream, { truth: () => truth(source[name], { now: scheduler.now() }) });
+    if (proof.keys > 0 && !isProved(proof)) throw new Violation(`the table is not the truth: ${JSON.stringify(proof)}`);
+    if (proof.rows !== proof.keys) throw new Violation(`the table has ${proof.rows} rows of ${proof.keys}`);
+    keys += proof.keys;
+    if (proof.keys > 0) await checkLedger(engine, stream.name);
+    const report = await verify({ configuration, store: bucket.store, warehouse, clock }, stream);
+    if (report.verdict !== 'ok')
+      throw new Violation(`verify says ${report.verdict}: ${JSON.stringify([report.findings, report.coverage.gaps])}`);
+  }
+  return keys;
+}
+
+type Facade = World['file']['engine'];
+/** The engine itself, which nobody may close. */
+const facade = (engine: Facade): Facade => ({
+  run: (sql) => engine.run(sql),
+  rows: (sql) => engine.rows(sql),
+  stream: (sql) => engine.stream(sql),
+  interrupt: () => undefined,
+  close: async () => undefined,
+});
+
+async function checkLedger(engine: Facade, name: string): Promise<void> {
+  const [sums = {}] = await engine.rows(`
+    SELECT (SELECT count(*) FROM ${name}) AS in_table, coalesce(sum(inserted), 0)::BIGINT AS inserted,
+      coalesce(sum(inserted + updated + unchanged), 0)::BIGINT AS merged, coalesce(sum(row_count), 0)::BIGINT AS row_count,
+      count(*) AS entries, count(DISTINCT batch) AS batches,
+      (SELECT count(*) FROM tidemark.audit WHERE stream = '${name}' AND action = 'load') AS loads
+    FROM tidemark.ledger WHERE stream = '${name}'`);
+  const agree = (one: string, other: string): void => {
+    if (sums[one] !== sums[other]) throw new Violation(`R12: the ledger of ${name} disagrees: ${JSON.stringify(sums)}`);
+  };
+  agree('inserted', 'in_table');
+  agree('merged', 'row_count');
+  agree('entries', 'batches');
+  agree('loads', 'entries');
+}
