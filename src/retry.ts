@@ -52,24 +52,32 @@ export function parseRetryAfter(header: string | undefined, now: Micros): number
 /** What one attempt brought: an end, or a failure that may be worth another attempt. */
 export type Attempted<T> =
   | { readonly done: true; readonly value: T }
-  | { readonly done: false; readonly value: T; readonly retryAfterMs: number | null };
+  /** `forgiven`: nobody could have answered, but somebody does now: the attempts begin anew, at once. */
+  | { readonly done: false; readonly value: T; readonly retryAfterMs: number | null; readonly forgiven?: boolean };
 
 /**
  * Calls `attempt` (one-based) until it is done or the policy gives up.
- * @returns the last value, whether it was done, and how many attempts it took.
+ * @returns the last value, whether it was done, and how many attempts it took, forgiven ones included.
  */
 export async function retrying<T>(
   policy: RetryPolicy,
   effects: { readonly clock: Clock; readonly random: () => number; readonly signal?: AbortSignal | undefined },
   attempt: (attempt: number) => Promise<Attempted<T>>,
 ): Promise<{ readonly done: boolean; readonly value: T; readonly attempts: number }> {
-  const began = effects.clock.monotonicMs();
+  let began = effects.clock.monotonicMs();
+  let forgiven = 0;
   for (let count = 1; ; count++) {
-    const attempted = await attempt(count);
-    if (attempted.done) return { done: true, value: attempted.value, attempts: count };
+    const attempted = await attempt(forgiven + count);
+    if (attempted.done) return { done: true, value: attempted.value, attempts: forgiven + count };
+    if (attempted.forgiven) {
+      forgiven += count;
+      count = 0;
+      began = effects.clock.monotonicMs();
+      continue;
+    }
     const elapsedMs = effects.clock.monotonicMs() - began;
     const decision = decideRetry(policy, { attempt: count, elapsedMs, retryAfterMs: attempted.retryAfterMs }, effects.random());
-    if (decision.decision === 'give-up') return { done: false, value: attempted.value, attempts: count };
+    if (decision.decision === 'give-up') return { done: false, value: attempted.value, attempts: forgiven + count };
     await effects.clock.sleep(decision.ms, effects.signal);
   }
 }

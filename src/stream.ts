@@ -144,6 +144,8 @@ export interface Source {
   readonly attempts: number;
   /** Milliseconds for one attempt, from the request's start to the body's last byte. */
   readonly timeoutMs: number;
+  /** How a source that does not answer is asked; the defaults of fetch/circuit.ts where left out. */
+  readonly circuit?: { readonly failures: number; readonly longestMs: number; readonly patienceMs: number };
 }
 
 export type Auth =

@@ -4,6 +4,7 @@ import type { FetchTotals, Window } from '../manifest/documents.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Stream } from '../stream.ts';
 import type { RequestBudget } from './budget.ts';
+import type { Circuit } from './circuit.ts';
 import type { Exchange } from './client.ts';
 import type { Credentials } from './request.ts';
 
@@ -17,6 +18,8 @@ export interface FetchEffects {
   readonly randomId: () => string;
   readonly exchange: Exchange;
   readonly budget: RequestBudget;
+  /** Of the source and its key; where left out, every request is sent, whatever came of those before it. */
+  readonly circuit?: Circuit | undefined;
   readonly log: Log;
   /** Told after every landed page and every request that failed. */
   readonly progress?: ((progress: FetchProgress) => void) | undefined;

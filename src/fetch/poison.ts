@@ -31,7 +31,11 @@ export async function giveUp(
   failure: PageFailure,
   mayShrink: boolean,
 ): Promise<void> {
+  const { circuit } = job.effects;
+  const outages = circuit?.outages();
   await assertAlive(job, failure);
+  // It was the source that was away, not this page that cannot be had: it is asked again.
+  if (circuit?.outages() !== outages) return;
   state.isolation ??= { failure, slot: state.slot, position, size: state.size, remaining: state.size, descending: true };
   if (mayShrink && canShrink(job.stream.source) && state.size > 1) {
     state.size = Math.floor(state.size / 2);

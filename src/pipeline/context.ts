@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type Clock, systemClock } from '../clock.ts';
 import { createRequestBudget, type KeyBudget, type TicketDesk } from '../fetch/budget.ts';
+import { CIRCUIT, type Circuit, createCircuit } from '../fetch/circuit.ts';
 import { createHttpClient, type Exchange } from '../fetch/client.ts';
 import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
 import { secretReference } from '../fetch/request.ts';
@@ -20,6 +21,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import { probeStore } from '../store/probe.ts';
 import type { Configuration, Stream } from '../stream.ts';
+import { type IncidentTracker, trackIncidents } from './incident.ts';
 import { openScratch } from './scratch.ts';
 
 /** Everything that the stages do to the world, put together once. Stages get only what they ask for. */
@@ -36,6 +38,8 @@ export interface Context {
   fetchEffects(stream: Stream, priority?: Priority): FetchEffects;
   normalizeEffects(stream: Stream): NormalizeEffects;
   serveEffects(): ServeEffects;
+  /** What requests of the stream tell of its source. */
+  incidents(stream: Stream): IncidentTracker;
   lease(stream: Stream): Promise<Lease>;
   close(): Promise<void>;
 }
@@ -108,6 +112,14 @@ export interface ContextEffects extends ContextOptions {
 export function contextOver(configuration: Configuration, effects: ContextEffects): Context {
   const { clock, log, store, scratch, signal, random, randomId, exchange, progress } = effects;
   const budgets = new Map<string, KeyBudget>();
+  const circuits = new Map<string, Circuit>();
+  const trackers = new Map<string, IncidentTracker>();
+  const incidents = (stream: Stream): IncidentTracker => {
+    const circuit = circuitFor(circuits, configuration, effects, stream);
+    const tracker = trackers.get(stream.name) ?? trackIncidents(stream.name, circuit, { store, clock, log, randomId });
+    trackers.set(stream.name, tracker);
+    return tracker;
+  };
   return {
     configuration,
     clock,
@@ -123,6 +135,7 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
       randomId,
       exchange,
       budget: budgetFor(budgets, configuration, effects, stream).lane(priority),
+      circuit: incidents(stream).circuit,
       log,
       progress,
       signal,
@@ -140,7 +153,9 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
     }),
     serveEffects: () => ({ store, clock, log, randomId, holder: effects.holder() }),
     lease: (stream) => acquireLease({ store, stream: stream.name, clock, log, holder: effects.holder(), randomId, wait: true, signal }),
+    incidents,
     close: async () => {
+      for (const tracker of trackers.values()) await tracker.close();
       for (const budget of budgets.values()) await budget.close();
       await effects.close();
     },
@@ -150,11 +165,24 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
 /** What streams share that ask one host with one key. */
 const budgetName = ({ source }: Stream): string => `${new URL(source.list).origin} ${secretReference(source.auth)}`;
 
+const sharing = (streams: readonly Stream[], stream: Stream): Stream[] =>
+  [stream, ...streams].filter((each) => budgetName(each) === budgetName(stream));
+
+/** A page's attempts are never used up before the circuit has asked whether the source answers at all. */
+function circuitFor(circuits: Map<string, Circuit>, { streams }: Configuration, effects: ContextEffects, stream: Stream): Circuit {
+  const name = budgetName(stream);
+  const limits = sharing(streams, stream).map(({ source }) => ({ ...CIRCUIT, ...source.circuit, attempts: source.attempts }));
+  const failures = Math.min(...limits.map((each) => Math.min(each.failures, each.attempts)));
+  const longestMs = Math.min(...limits.map((each) => each.longestMs));
+  const { origin } = new URL(stream.source.list);
+  const circuit = circuits.get(name) ?? createCircuit(origin, { ...CIRCUIT, failures, longestMs }, effects);
+  circuits.set(name, circuit);
+  return circuit;
+}
+
 function budgetFor(budgets: Map<string, KeyBudget>, { streams }: Configuration, effects: ContextEffects, stream: Stream): KeyBudget {
   const name = budgetName(stream);
-  const perMinute = Math.min(
-    ...[stream, ...streams].filter((each) => budgetName(each) === name).map((each) => each.source.requestsPerMinute),
-  );
+  const perMinute = Math.min(...sharing(streams, stream).map(({ source }) => source.requestsPerMinute));
   const { store, clock, log, random, wall = () => clock.now() / 1000 } = effects;
   const desk = (): TicketDesk => sharedDesk({ store, clock, log, random, name, perMinute, holder: effects.holder(), wall });
   const budget = budgets.get(name) ?? createRequestBudget(clock, perMinute, { desk: desk(), wall });

@@ -1,8 +1,11 @@
 import type { Micros } from '../clock.ts';
 import { allDone } from '../concurrency.ts';
 import { isTidemarkError, messageOf } from '../errors.ts';
+import { probeSource } from '../fetch/ask.ts';
+import type { ProbeOutcome } from '../fetch/circuit.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import { type Plan, type PlannedWindow, planWindows } from '../fetch/plan.ts';
+import { revealCredentials } from '../fetch/request.ts';
 import { fetchWindow } from '../fetch/window.ts';
 import { listHeld } from '../gate/held.ts';
 import type { FetchTotals, PendingWindow } from '../manifest/documents.ts';
@@ -75,10 +78,26 @@ async function runStream(context: Context, stream: Stream, options: RunOptions):
     if (!done && options.once && context.signal?.aborted) report.failures.push({ error: context.signal.reason, at: 'run' });
     const rest = (options.until ?? Number.POSITIVE_INFINITY) - context.clock.now();
     if (options.once || rest <= 0 || context.signal?.aborted) break;
-    await context.clock.sleep(Math.min(pauseOf(stream), rest) / 1000, context.signal).catch(() => undefined);
+    await between(context, stream, Math.min(pauseOf(stream), rest) / 1000);
   }
   await conclude(context, stream, report);
   return report;
+}
+
+/** Until the next pass; where the source does not answer, until it does, which may be earlier. Nobody holds the stream meanwhile. */
+async function between(context: Context, stream: Stream, ms: number): Promise<void> {
+  const { signal } = context;
+  const { circuit } = context.incidents(stream);
+  const until = context.clock.monotonicMs() + ms;
+  if (circuit.state() !== 'closed') {
+    const probe = (): Promise<ProbeOutcome> => probeSource(context.fetchEffects(stream), stream, revealCredentials(stream.source.auth));
+    const isBack = await circuit.wait({ probe, patienceMs: ms, signal }).then(
+      () => true,
+      () => false,
+    );
+    if (isBack) return;
+  }
+  await context.clock.sleep(Math.max(0, until - context.clock.monotonicMs()), signal).catch(() => undefined);
 }
 
 /** Between polls, what was pushed is taken on as its windows are committed. */
@@ -180,7 +199,10 @@ async function fetchOne({ context, stream, lease, report }: Held, { window, reas
     pages = now.totals.pages;
     effects.progress?.({ ...now, totals: { ...report.totals } });
   };
-  const fetched = await fetchWindow({ ...effects, progress }, stream, window, lease);
+  const incidents = context.incidents(stream);
+  const { watermark } = lease.head();
+  const fetched = await fetchWindow({ ...effects, progress }, stream, window, lease).finally(() => incidents.noteFreshness(watermark));
+  await incidents.committed();
   count(fetched.totals);
   report.windows++;
   context.log.info(

@@ -105,6 +105,8 @@ export function budgetKey(name: string): string {
   return `state/budget/${readable.slice(0, 80)}-${hash('sha256', name).slice(0, 8)}.json`;
 }
 
+export const incidentPrefix = (stream: string): string => `incidents/${stream}/`;
+export const incidentKey = (stream: string, id: string): string => `${incidentPrefix(stream)}${id}.json`;
 export const deadLetterPrefix = (stream: string): string => `dead-letter/${stream}/`;
 export const deadLetterKey = (stream: string, id: string): string => `${deadLetterPrefix(stream)}${id}.json`;
 export const quarantinePrefix = (stream: string): string => `quarantine/${stream}/`;
