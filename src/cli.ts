@@ -10,6 +10,7 @@ import { addQuery } from './cli/query.ts';
 import { addReplay } from './cli/replay.ts';
 import { addRun, addStages } from './cli/run.ts';
 import { addSchema } from './cli/schema.ts';
+import { addScorecard } from './cli/scorecard.ts';
 import { addServe } from './cli/serve.ts';
 
 /** The program's commands; each prints its answer to standard output and everything else to standard error. */
@@ -32,6 +33,7 @@ function program(): Command {
     addWhy,
     addVerify,
     addDoctor,
+    addScorecard,
     addDeadLetter,
     addQuarantine,
     addHeld,

@@ -1,9 +1,10 @@
 import type { FetchTotals } from '../manifest/documents.ts';
+import { noTotals } from '../manifest/totals.ts';
 import type { StreamProgress } from './demo.ts';
 import type { WorkerEvent } from './worker.ts';
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
-const NOTHING: FetchTotals = { asked: 0, retried: 0, duplicated: 0, short: 0, refused: 0, pages: 0, records: 0 };
+const NOTHING: FetchTotals = noTotals();
 const NAMES = Object.keys(NOTHING) as (keyof FetchTotals)[];
 
 interface Account {

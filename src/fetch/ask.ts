@@ -131,6 +131,7 @@ function conclude(job: WindowJob, judgement: Judgement, answer: HttpAnswer, orig
       };
     case 'transient': {
       const { retryAfterMs } = judgement;
+      job.totals[answer.status === 429 ? 'limited' : 'failed'] += 1;
       if (retryAfterMs !== null) job.effects.budget.pause(Math.min(retryAfterMs, PAGE_DEADLINE_MS));
       return { done: false, value: { kind: 'failed', failure: { ...failure, hint: '', transient: true } }, retryAfterMs };
     }
@@ -144,6 +145,7 @@ function concludeBroken(job: WindowJob, error: unknown, url: string): Attempted<
   if (!isTidemarkError(error, 'SOURCE_UNAVAILABLE', 'SOURCE_SHAPE')) throw error;
   const cut = error.code === 'SOURCE_SHAPE' || error.data['failure'] === 'truncated';
   if (cut) job.totals.refused += 1;
+  if (error.code === 'SOURCE_UNAVAILABLE') countBroken(job.totals, error.data['failure']);
   const failure = {
     url,
     status: null,
@@ -155,6 +157,11 @@ function concludeBroken(job: WindowJob, error: unknown, url: string): Attempted<
     dangling: null,
   };
   return { done: false, value: { kind: 'failed', failure }, retryAfterMs: null };
+}
+
+function countBroken(totals: WindowJob['totals'], failure: unknown): void {
+  totals[failure === 'stall' ? 'stalled' : 'reset'] += 1;
+  if (failure === 'truncated') totals.cut += 1;
 }
 
 /** Failures are visible as they happen, not only once the attempts are used up. */

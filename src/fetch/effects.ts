@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { FetchTotals, Window } from '../manifest/documents.ts';
+import type { MutableTotals } from '../manifest/totals.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Stream } from '../stream.ts';
 import type { RequestBudget } from './budget.ts';
@@ -33,10 +34,6 @@ export interface FetchProgress {
   /** So far, by this process. */
   readonly totals: FetchTotals;
 }
-
-export type MutableTotals = { -readonly [Name in keyof FetchTotals]: FetchTotals[Name] };
-
-export const newTotals = (): MutableTotals => ({ asked: 0, retried: 0, duplicated: 0, short: 0, refused: 0, pages: 0, records: 0 });
 
 /** One window's fetch: what is asked, by whom, with what. */
 export interface WindowJob {

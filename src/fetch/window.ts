@@ -7,6 +7,7 @@ import type { LandedAnswer } from '../manifest/landed.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readManifest, type StoredManifest, writeManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
+import { noTotals } from '../manifest/totals.ts';
 import { emptyShape, mergeShape, type ShapeJson, shapeToJson } from '../schema/shape.ts';
 import { parseRawKey, type RawScope, receiptKey, windowPrefix } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -14,7 +15,7 @@ import type { Stream } from '../stream.ts';
 import { type Intern, runChain } from './chain.ts';
 import { type ChainState, distinctShapes, notePage, shapeInterner } from './chain-state.ts';
 import { resolveCovered } from './dead-letter.ts';
-import { type FetchEffects, newTotals, type WindowJob } from './effects.ts';
+import type { FetchEffects, WindowJob } from './effects.ts';
 import { sweptBound } from './plan.ts';
 import { revealCredentials } from './request.ts';
 import { ownReceipt, recoverOrphan, resumeChain } from './resume.ts';
@@ -60,7 +61,7 @@ export function jobFor(effects: FetchEffects, stream: Stream, window: Window, le
   const signal = effects.signal ? AbortSignal.any([effects.signal, lease.lost]) : lease.lost;
   const { environment } = rawScope(stream);
   const credentials = revealCredentials(stream.source.auth);
-  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: newTotals() };
+  return { effects: { ...effects, signal }, stream, environment, window, epoch: lease.epoch, credentials, ask, totals: noTotals() };
 }
 
 interface EarlierManifest {

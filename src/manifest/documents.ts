@@ -118,6 +118,15 @@ export interface FetchTotals {
   readonly asked: number;
   /** Requests that were sent again: 429, 5xx, resets, truncated bodies, stalls. */
   readonly retried: number;
+  /** Answers 429. */
+  readonly limited: number;
+  /** Other answers that say that the partner may answer later: 5xx, 408. */
+  readonly failed: number;
+  /** Connections that were refused or broke; `cut` of them in the middle of a body, which `refused` counts as well. */
+  readonly reset: number;
+  readonly cut: number;
+  /** Requests that had no complete answer in time. */
+  readonly stalled: number;
   /** Answers that repeated a page. */
   readonly duplicated: number;
   /** Answers with fewer records than asked though more was to come. */

@@ -12,6 +12,7 @@ import type { FetchTotals, PendingWindow } from '../manifest/documents.ts';
 import { beginPolls, coveredTo, isAhead } from '../manifest/head.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readHead } from '../manifest/state.ts';
+import { noTotals } from '../manifest/totals.ts';
 import { commitAbandoned } from '../serve/commit-pushes.ts';
 import type { Stream } from '../stream.ts';
 import { certify } from './certify.ts';
@@ -55,7 +56,7 @@ const newReport = (stream: string): StreamReport => ({
   batches: 0,
   rows: 0,
   certified: 0,
-  totals: { asked: 0, retried: 0, duplicated: 0, short: 0, refused: 0, pages: 0, records: 0 },
+  totals: noTotals(),
   held: 0,
   openDeadLetters: 0,
   watermark: null,

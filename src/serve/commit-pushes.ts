@@ -8,6 +8,7 @@ import { landedSlots } from '../manifest/landed.ts';
 import { readManifest, writeManifest } from '../manifest/manifests.ts';
 import { closePush, commitPush, pushWindows } from '../manifest/pushes.ts';
 import { readHead, updateHead } from '../manifest/state.ts';
+import { noTotals } from '../manifest/totals.ts';
 import { emptyShape, mergeShape, shapeFromJson, shapeToJson } from '../schema/shape.ts';
 import { generationPrefix, manifestKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
@@ -75,7 +76,7 @@ async function manifestOf(
     window,
     epoch,
     pages,
-    totals: { asked: landed.deliveries, retried: 0, duplicated: 0, short: 0, refused: 0, pages: pages.length, records },
+    totals: { ...noTotals(), asked: landed.deliveries, pages: pages.length, records },
     gaps: [],
     shape: unionOf(pages),
     committedAt: clock.now(),

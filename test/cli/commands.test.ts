@@ -16,6 +16,7 @@ const COMMANDS = [
   'replay',
   'status',
   'doctor',
+  'scorecard',
   'verify',
   'why',
   'query',

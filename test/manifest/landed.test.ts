@@ -3,6 +3,7 @@ import type { Manifest, Receipt, Window } from '../../src/manifest/documents.ts'
 import { type LandedPage, landedManifests, landedPages, landedSlots, type TimeRange } from '../../src/manifest/landed.ts';
 import { readManifest, writeManifest } from '../../src/manifest/manifests.ts';
 import { readReceipt, writeReceipt } from '../../src/manifest/receipts.ts';
+import { noTotals } from '../../src/manifest/totals.ts';
 import { alternativeKey, generationPrefix, manifestKey, pageKey, receiptKey } from '../../src/store/keys.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
@@ -170,7 +171,7 @@ function manifest(epoch: number, pages: readonly string[] = ['a']): Manifest {
       minTime: null,
       maxTime: null,
     })),
-    totals: { asked: 1, retried: 0, duplicated: 0, short: 0, refused: 0, pages: pages.length, records: pages.length },
+    totals: { ...noTotals(), asked: 1, pages: pages.length, records: pages.length },
     gaps: [],
     shape: [32],
     committedAt: noon,
