@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Micros } from '../clock.ts';
 import type { Batch, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Definition } from './definition.ts';
@@ -22,8 +23,16 @@ export interface BatchInput {
   readonly window: Window | null;
   /** Content hashes that may enter whatever the rules say. */
   readonly released: readonly string[];
+  /** Tells which records came late; null or absent where nobody can tell. */
+  readonly seen?: Seen | null;
   /** Batches that the warehouse holds now: what they have brought need not be brought again. */
   readonly loaded: readonly LoadedBatch[];
+}
+
+/** When records were first seen, and up to where everything was asked before: what is new and lies before that came late. */
+export interface Seen {
+  readonly watermark: Micros;
+  readonly at: Micros;
 }
 
 export interface LoadedBatch {

@@ -66,7 +66,9 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
   const shaped = indexed.pages.map((page) => ({ key: page.source.key, shape: page.shape }));
   const schema = await growSchema(store, definition.stream, fixed, shaped, now);
   const writeRows = async () => {
-    const settled = await settle(definition, pool, indexed, basis.sightings);
+    // Without a basis all is new, so that nothing can be told of it.
+    const seen = basis.sightings.length > 0 ? (input.seen ?? null) : null;
+    const settled = await settle(definition, pool, indexed, basis.sightings, seen);
     return { settled, parts: await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled }) };
   };
   const [{ settled, parts }, sightings] = await allDone(writeRows(), writeSightings(folder, definition, pool, indexed));
@@ -96,6 +98,7 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
     },
     minTime: indexed.first,
     maxTime: indexed.last,
+    lateness: settled.lateness,
     basis: basis.batches,
     createdAt: now,
   };

@@ -1,8 +1,10 @@
+import { bucketBound, LATENESS_BUCKETS } from '../manifest/lateness.ts';
 import { keyFields } from '../page/fields.ts';
 import { duckdbType } from '../schema/duckdb-types.ts';
 import { LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal, literalList } from '../sql.ts';
 import { ISO_PATTERN, TIME_RANGE, type TimeForm } from '../time.ts';
+import type { Seen } from './batch.ts';
 import { type Definition, fieldsOf } from './definition.ts';
 
 /**
@@ -137,6 +139,14 @@ export const countLeftOut = (): string => 'SELECT count(*) AS n FROM left_out';
 /** Keys with one version and different contents. */
 export const countConflicts = (definition: Definition): string =>
   `SELECT count(*) AS n FROM (SELECT 1 FROM rivals GROUP BY ${narrowNames(definition).join(', ')} HAVING min(h) <> max(h))`;
+
+/** One value: of the records that go on although they lie before the watermark, how many in each bucket of lateness. */
+export function countLate(files: readonly string[], { watermark, at }: Seen): string {
+  const bucket = `least(${LATENESS_BUCKETS - 1}, greatest(0, ceil(log2(greatest(1, ${at} - t) / ${bucketBound(0)}))))::INTEGER`;
+  return `SELECT list(coalesce(n, 0)::INTEGER ORDER BY bucket) AS counts FROM range(${LATENESS_BUCKETS}) AS buckets(bucket)
+    LEFT JOIN (SELECT ${bucket} AS bucket, count(*) AS n
+      FROM (FROM ${accepted(files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
+}
 
 export const dropSettled = (): readonly string[] => ['DROP TABLE repeated', 'DROP TABLE rivals', 'DROP TABLE left_out'];
 

@@ -1,8 +1,9 @@
+import type { Micros } from '../clock.ts';
 import { releasedHashes } from '../gate/quarantine.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
-import type { Batch, PendingWindow } from '../manifest/documents.ts';
+import type { Batch, Manifest, PendingWindow } from '../manifest/documents.ts';
 import { readManifest } from '../manifest/manifests.ts';
-import { manifestPages, type PageSource, slicePages } from '../normalize/batch.ts';
+import { manifestPages, type PageSource, type Seen, slicePages } from '../normalize/batch.ts';
 import { normalizeBatch } from '../normalize/normalize.ts';
 import type { Stream } from '../stream.ts';
 import type { Context } from './context.ts';
@@ -14,18 +15,31 @@ export async function normalizeWindow(context: Context, stream: Stream, pending:
   const sources = new Map(manifestPages(context.store, manifest).map((source) => [source.key, source]));
   const slices = slicePages(manifest.pages, context.configuration.workers.batchRecords);
   const ledger = await context.warehouse.ledger(stream.name);
+  const seen = seenBy(manifest, await context.warehouse.watermark(stream.name));
   const batches: Batch[] = [];
   for (const slice of slices) {
     const pages = slice.flatMap((page) => sources.get(page.key) ?? []);
-    batches.push(await normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window }, ledger));
+    batches.push(await normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window, seen }, ledger));
   }
   return batches;
+}
+
+/**
+ * What tells which of a window's records came late; null where it cannot be told: of history, and where the warehouse does not hold all
+ * that was asked before, so that what is old would be taken for new.
+ */
+function seenBy({ watermark, window }: Manifest, loaded: Micros | null): Seen | null {
+  if (typeof watermark !== 'number' || loaded === null || loaded < watermark) return null;
+  // What catches up brings much that nobody had the chance to see in time.
+  const isInTime = window.kind === 'poll' && window.end - watermark <= watermark - window.start;
+  return isInTime || window.kind === 'sweep' ? { watermark, at: window.end } : null;
 }
 
 export interface Slice {
   readonly pages: readonly PageSource[];
   readonly origin: Batch['origin'];
   readonly window: Batch['window'];
+  readonly seen?: Seen | null;
 }
 
 export async function normalizeSlice(context: Context, stream: Stream, slice: Slice, ledger: readonly LedgerEntry[]): Promise<Batch> {
