@@ -4,6 +4,7 @@ import { addDemo } from './cli/demo.ts';
 import { EXIT } from './cli/exit.ts';
 import { addHeld } from './cli/held.ts';
 import { addDoctor, addStatus, addVerify, addWhy } from './cli/inspect.ts';
+import { addLookup } from './cli/lookup.ts';
 import { addPartner } from './cli/partner.ts';
 import { addQuarantine } from './cli/quarantine.ts';
 import { addQuery } from './cli/query.ts';
@@ -35,6 +36,7 @@ function program(): Command {
     addDoctor,
     addScorecard,
     addDeadLetter,
+    addLookup,
     addQuarantine,
     addHeld,
     addSchema,

@@ -69,6 +69,8 @@ export interface Stream {
   /** Null or absent where nobody pushes. */
   readonly listen?: Listen | null;
   readonly quality: Quality;
+  /** By name: queries of the warehouse whose rows are keys that may be worth a lookup. Absent for none. */
+  readonly candidates?: Readonly<Record<string, string>>;
   /** Columns that name the thing whose latest state the view `<stream>_latest` shows; empty for no view. */
   readonly latestBy: readonly string[];
   /** Paths of personal data, as `payload.customer.email`. */

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { listDeadLetters, resolveDeadLetter, showDeadLetter } from '../fetch/dead-letter.ts';
+import { type DeadLetterEntry, listDeadLetters, resolveDeadLetter, showDeadLetter, stateOf } from '../fetch/dead-letter.ts';
 import { retryDeadLetter } from '../fetch/repair.ts';
 import type { Context } from '../pipeline/context.ts';
 import { redeliverPush } from '../pipeline/redeliver.ts';
@@ -9,6 +9,7 @@ import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
 import { type Answer, type CommonOptions, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
 import { EXIT, exitCodeOfRun } from './exit.ts';
+import { addLetterLookup, lookupTable } from './lookup.ts';
 import { listing } from './waiting.ts';
 
 interface DecisionOptions extends CommonOptions {
@@ -40,6 +41,7 @@ export function addDeadLetter(program: Command): void {
     'resolved ones as well',
   );
   add(parent, 'show', 'one, with what the last attempt brought', 'tidemark dead-letter show ID --stream payments', showLetter, true);
+  addLetterLookup(parent);
   add(parent, 'retry', 'ask its gap again, and load what comes', 'tidemark dead-letter retry ID --stream payments', retryLetter, true);
   const discard = 'tidemark dead-letter discard push-ID --stream payments --reason "sent again by the partner"';
   add(parent, 'discard', 'a push that cannot be read and is not needed', discard, discardLetter, true).option('--reason <text>', 'why');
@@ -49,22 +51,36 @@ const listLetters: Ask = async (context, streams, _id, options) => {
   const entries = (
     await Promise.all(streams.map((stream) => listDeadLetters(context.store, stream.name, options.all ? 'all' : 'open')))
   ).flat();
-  const rows = entries.map(({ letter, resolution }) => [
-    letter.id,
-    letter.stream,
-    resolution ? 'resolved' : 'open',
-    letter.gap ? `${formatInstant(letter.gap.from)} to ${formatInstant(letter.gap.to)}` : 'none',
-    letter.reason.slice(0, 60),
-  ]);
+  const rows = entries
+    .map((entry) => ({ ...entry, state: stateOf(entry) }))
+    .map(({ letter, state }) => [
+      letter.id,
+      letter.stream,
+      state,
+      letter.gap ? `${formatInstant(letter.gap.from)} to ${formatInstant(letter.gap.to)}` : 'none',
+      letter.reason.slice(0, 60),
+    ]);
   return { json: entries, text: listing('dead letters', ['id', 'stream', 'state', 'gap', 'reason'], rows) };
 };
+
+/** Open or not, how it came to be so, and what would change it. */
+function whatIsLeft({ letter, resolution, lookups }: DeadLetterEntry): string {
+  if (resolution) return `resolved at ${formatInstant(resolution.at)}${resolution.by ? ` by ${resolution.by}` : ''}: ${resolution.reason}`;
+  const lookedUp = lookups.length > 0 ? ', and lookups do not tell whether that was all' : '';
+  return `open: nobody has asked for the whole of its gap with success${lookedUp}; \`dead-letter retry ${letter.id}\` asks again, as does each sweep that goes over it`;
+}
 
 const showLetter: Ask = async (context, streams, id) => {
   const entry = await showDeadLetter(context.store, oneStream(streams).name, id);
   const brought = entry.letter.body === null ? 'nothing' : Buffer.from(entry.letter.body, 'base64').toString('utf8').slice(0, 1000);
   return {
     json: entry,
-    text: `${JSON.stringify({ ...entry.letter, body: undefined, resolution: entry.resolution }, null, 2)}\nlast attempt brought:\n${brought}`,
+    text: [
+      JSON.stringify({ ...entry.letter, body: undefined, resolution: entry.resolution }, null, 2),
+      `last attempt brought:\n${brought}`,
+      ...entry.lookups.map(({ by, at, lookedUp }) => `looked up by ${by} at ${formatInstant(at)}:\n${lookupTable(lookedUp)}`),
+      whatIsLeft(entry),
+    ].join('\n'),
   };
 };
 

@@ -19,6 +19,7 @@ export function buildSource(input: SourceInput, secretOf: (reference: string) =>
     sizeParameter: input.query.size ?? null,
     parameters: Object.fromEntries(Object.entries(input.parameters ?? {}).map(([name, value]) => [name, String(value)])),
     records: pathOf(input.response.records),
+    culprit: input.response.culprit === undefined ? null : pathOf(input.response.culprit),
     pageSize: input.pageSize ?? DEFAULTS.pageSize,
     requestsPerMinute: input.requestsPerMinute ?? DEFAULTS.requestsPerMinute,
     attempts: input.attempts ?? DEFAULTS.attempts,

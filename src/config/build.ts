@@ -54,6 +54,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     poll: pollOf(input.poll),
     listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
+    candidates: input.candidates ?? {},
     latestBy: input.latestBy ?? [],
     personal: input.personal ?? [],
     money: input.money ? { amount: input.money.amount.split('.'), currency: input.money.currency.split('.') } : null,

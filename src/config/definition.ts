@@ -105,6 +105,10 @@ const stream = section({
   poll: poll.optional().describe('When to ask, and how late records may come'),
   listen: listen.optional().describe('What the partner pushes, next to what is polled: `tidemark serve` takes it'),
   quality: quality.optional().describe('What must hold before anything enters the warehouse'),
+  candidates: z
+    .record(z.string(), name('a SELECT statement'), { error: 'expected a mapping of names to SELECT statements' })
+    .optional()
+    .describe('By name: a query of the warehouse whose rows are keys, to look up with `tidemark lookup --candidates NAME`'),
   latestBy: list(field(), 'columns').optional().describe('Columns that name the thing whose latest state the view STREAM_latest shows'),
   personal: list(dottedPath(), 'paths').optional().describe('Paths of personal data'),
   money: section({

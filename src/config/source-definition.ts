@@ -34,6 +34,9 @@ const response = section({
   next: responsePath().optional().describe('Where the next cursor is; none, null or empty says that there is no more'),
   nextUrl: nextUrl.optional().describe("Where the next page's URL is: a path, or link-header for RFC 8288"),
   more: responsePath().optional().describe('Where the body says whether there is more'),
+  culprit: responsePath()
+    .optional()
+    .describe("Where an error says which record it failed for: its key's values in order, its only value, or a mapping of columns"),
   id: field().optional().describe("The records' field that query.lastId takes"),
   order: choice(['oldest-first', 'newest-first']).optional().describe('The order in which the API lists, with query.lastId'),
 });

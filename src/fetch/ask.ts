@@ -12,6 +12,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 /** No attempt at one page begins later than this after the first. */
 const PAGE_DEADLINE_MS = 15 * 60_000;
+/** Of every question; how many attempts is configured. */
+export const PAGE_POLICY = { baseMs: FIRST_WAIT_MS, capMs: LONGEST_WAIT_MS, deadlineMs: PAGE_DEADLINE_MS } as const;
 
 /** How an answer came to be; for its receipt. */
 export interface AnswerOrigin {
@@ -48,7 +50,7 @@ export type AskOutcome =
  * @throws SOURCE_REFUSED where the partner will never answer; the signal's reason.
  */
 export async function askPage(job: WindowJob, position: Position, size: number, attempts: number): Promise<AskOutcome> {
-  const policy: RetryPolicy = { attempts, baseMs: FIRST_WAIT_MS, capMs: LONGEST_WAIT_MS, deadlineMs: PAGE_DEADLINE_MS };
+  const policy: RetryPolicy = { ...PAGE_POLICY, attempts };
   const asked = await retrying(policy, job.effects, (attempt) => behindCircuit(job, () => attemptPage(job, position, size, attempt)));
   if (asked.value.kind === 'page') return { ...asked.value, origin: { ...asked.value.origin, attempts: asked.attempts } };
   return { ...asked.value, failure: { ...asked.value.failure, attempts: asked.attempts } };

@@ -7,6 +7,7 @@ import { deadLetterKey, deadLetterPrefix, slotName, windowName } from '../store/
 import type { ObjectStore } from '../store/object-store.ts';
 import type { PageFailure } from './ask.ts';
 import type { WindowJob } from './effects.ts';
+import type { LookedUp } from './lookup.ts';
 import { type Position, positionUrl } from './request.ts';
 
 /** At most so much of the last answer is kept. */
@@ -27,11 +28,25 @@ export interface Resolution {
   readonly id: string;
   readonly stream: string;
   readonly reason: string;
+  /** Who said so; absent where the program found out by itself. */
+  readonly by?: string;
+  readonly at: Micros;
+}
+
+/** `<id>.lookup-<time>.json`: records of the gap that were asked for one by one. They are in raw; whether they are all, nobody knows by that. */
+export interface LetterLookup {
+  readonly format: 1;
+  readonly id: string;
+  readonly stream: string;
+  readonly by: string;
+  readonly lookedUp: readonly LookedUp[];
   readonly at: Micros;
 }
 
 export interface DeadLetterEntry {
   readonly letter: DeadLetter;
+  /** What was asked for one by one, the first first. */
+  readonly lookups: readonly LetterLookup[];
   /** Null while it is open. */
   readonly resolution: Resolution | null;
 }
@@ -45,7 +60,7 @@ export async function writeDeadLetter(job: WindowJob, lost: Lost): Promise<strin
   const letter = letterFor(job, lost, clock.now());
   await createJson(store, deadLetterKey(job.stream.name, letter.id), letter);
   log.warn({ stream: letter.stream, deadLetter: letter.id, gap: letter.gap, reason: letter.reason }, 'page goes to dead letter');
-  if (lost.gap === null) await resolveDeadLetter(job.effects, letter, 'smaller pages brought everything');
+  if (lost.gap === null) await resolveDeadLetter(job.effects, letter, 'smaller pages brought everything that the window asks for');
   return letter.id;
 }
 
@@ -76,12 +91,20 @@ export async function resolveDeadLetter(
   effects: { readonly store: ObjectStore; readonly clock: { now(): Micros } },
   { id, stream }: Pick<DeadLetter, 'id' | 'stream'>,
   reason: string,
+  by?: string,
 ): Promise<void> {
-  const resolution: Resolution = { format: 1, id, stream, reason, at: effects.clock.now() };
+  const resolution: Resolution = { format: 1, id, stream, reason, ...(by !== undefined && { by }), at: effects.clock.now() };
   await createJson(effects.store, resolutionKey(stream, id), resolution);
 }
 
 const resolutionKey = (stream: string, id: string): string => deadLetterKey(stream, `${id}.resolved`);
+
+/** Where a letter stands, in a word or two. */
+export function stateOf({ resolution, lookups }: DeadLetterEntry): string {
+  if (resolution) return 'resolved';
+  const found = lookups.flatMap(({ lookedUp }) => lookedUp).filter(({ outcome }) => outcome === 'found').length;
+  return found > 0 ? `open, ${found} looked up` : 'open';
+}
 
 /** Every letter of a stream, by window; `prefix` narrows by the beginning of the id. */
 export async function listDeadLetters(
@@ -103,8 +126,8 @@ async function letterIds(store: ObjectStore, stream: string, prefix: string): Pr
   const ids = new Map<string, boolean>();
   const folder = deadLetterPrefix(stream);
   for await (const { key } of store.list(`${folder}${prefix}`)) {
-    const [, id, resolved] = /^(.+?)(\.resolved)?\.json$/.exec(key.slice(folder.length)) ?? [];
-    if (id !== undefined) ids.set(id, ids.get(id) === true || resolved !== undefined);
+    const [, id, note] = /^(.+?)(\.resolved|\.lookup-\d+)?\.json$/.exec(key.slice(folder.length)) ?? [];
+    if (id !== undefined) ids.set(id, ids.get(id) === true || note === '.resolved');
   }
   return ids;
 }
@@ -113,12 +136,36 @@ async function letterIds(store: ObjectStore, stream: string, prefix: string): Pr
 export async function showDeadLetter(store: ObjectStore, stream: string, id: string): Promise<DeadLetterEntry> {
   const letter = await getJson<DeadLetter>(store, deadLetterKey(stream, id));
   const resolution = await getJson<Resolution>(store, resolutionKey(stream, id));
-  if (letter) return { letter: letter.value, resolution: resolution?.value ?? null };
+  if (letter) return { letter: letter.value, lookups: await readLookups(store, stream, id), resolution: resolution?.value ?? null };
   throw new TidemarkError({
     code: 'NOT_FOUND',
     message: `there is no dead letter ${id} of stream ${stream}`,
     hint: 'Nothing was changed. `tidemark dead-letter list` names them.',
   });
+}
+
+/** Notes what became of records that were asked for in place of a letter's page. */
+export async function noteLookups(
+  effects: { readonly store: ObjectStore; readonly clock: { now(): Micros } },
+  { id, stream }: Pick<DeadLetter, 'id' | 'stream'>,
+  lookedUp: readonly LookedUp[],
+  by: string,
+): Promise<void> {
+  const at = effects.clock.now();
+  const note: LetterLookup = { format: 1, id, stream, by, lookedUp, at };
+  for (let name = at; ; name++) {
+    const { outcome } = await createJson(effects.store, deadLetterKey(stream, `${id}.lookup-${name}`), note);
+    if (outcome === 'created') return;
+  }
+}
+
+async function readLookups(store: ObjectStore, stream: string, id: string): Promise<LetterLookup[]> {
+  const lookups: LetterLookup[] = [];
+  for await (const { key } of store.list(deadLetterKey(stream, `${id}.lookup-`).replace(/\.json$/, ''))) {
+    const note = await getJson<LetterLookup>(store, key);
+    if (note) lookups.push(note.value);
+  }
+  return lookups.sort((a, b) => a.at - b.at);
 }
 
 /** The gaps that earlier processes recorded while they fetched this window. */

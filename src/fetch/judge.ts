@@ -129,11 +129,11 @@ export function measurePage(stream: Stream, asked: Asked, answer: Pick<HttpAnswe
     cursor: asked.cursor,
     size: asked.size,
   });
-  return { body, sha256: hash('sha256', body), measure, next, end, ...timesOf(stream, { body, measure }) };
+  return { body, sha256: hash('sha256', body), measure, next, end, ...pageTimes(stream, { body, measure }) };
 }
 
 /** Least and greatest version time, and the order; texts that are no times are passed over (normalize quarantines their records). */
-function timesOf(stream: Stream, page: Measured): Pick<Page, 'minTime' | 'maxTime' | 'disorder'> {
+export function pageTimes(stream: Stream, page: Measured): Pick<Page, 'minTime' | 'maxTime' | 'disorder'> {
   let minTime: Micros | null = null;
   let maxTime: Micros | null = null;
   let [fall, rise] = [0, 0];

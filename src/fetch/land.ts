@@ -46,7 +46,7 @@ export async function landDuplicate(job: WindowJob, landing: Omit<Landing, 'verd
   await writeReceipt(job.effects.store, key, receiptFor(job, { ...landing, verdict: 'duplicate' }, earlier, 0, null));
 }
 
-function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: number, index: IndexRef | null): Receipt {
+export function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: number, index: IndexRef | null): Receipt {
   const { slot, page, origin, cursorIn, size, verdict } = landing;
   return {
     format: 1,

@@ -12,16 +12,21 @@ export interface ChainOrder {
   reached: Micros | null;
   /** How far a record came on the wrong side of an earlier one. */
   disorder: Micros;
+  /** Greatest version time of all, wherever it lies. */
+  latest: Micros | null;
   /** Records that were looked at. */
   seen: number;
   /** A page lay behind the window's end. */
   passed: boolean;
 }
 
-export const newOrder = (): ChainOrder => ({ reached: null, disorder: 0, seen: 0, passed: false });
+export const newOrder = (): ChainOrder => ({ reached: null, disorder: 0, latest: null, seen: 0, passed: false });
 
-/** As many records as a page holds came in order: few of another kind of list would. What is wrong about it comes with the next sweep. */
-export const isOrdered = ({ disorder, seen }: ChainOrder, { pageSize }: Source): boolean => disorder === 0 && seen >= pageSize;
+/** So many records, or a page, in order are taken for evidence; what it is wrong about comes with the next sweep. */
+const ORDER_EVIDENCE = 100;
+
+export const isOrdered = ({ disorder, seen }: ChainOrder, { pageSize }: Source): boolean =>
+  disorder === 0 && seen >= Math.min(pageSize, ORDER_EVIDENCE);
 
 export interface PageTimes extends Pick<ManifestPage, 'minTime' | 'maxTime' | 'records'> {
   /** Within the page; undefined where nobody measured it. */
@@ -48,6 +53,7 @@ export function noteOrder(
   if (page.minTime === null || page.maxTime === null) return;
   const newest = isNewestFirst(source);
   order.seen += page.records;
+  order.latest = Math.max(order.latest ?? page.maxTime, page.maxTime);
   order.disorder = Math.max(order.disorder, page.disorder ?? UNKNOWN_DISORDER);
   if (order.reached !== null && nearest !== null)
     order.disorder = Math.max(order.disorder, newest ? nearest - order.reached : order.reached - nearest);

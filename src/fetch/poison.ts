@@ -99,7 +99,7 @@ async function findGap(job: WindowJob, state: ChainState, position: Position): P
   const { stream, window } = job;
   const rest = restOfWindow(job, state);
   if (rest === null || isNewestFirst(stream.source)) return rest;
-  let failing = Math.max(position.since, state.order.reached ?? position.since);
+  let failing = Math.max(position.since, state.order.latest ?? position.since);
   for (let step: Micros = SECOND; failing < window.end; step *= 2) {
     const since = failing + step;
     if (since >= window.end) break;

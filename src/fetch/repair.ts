@@ -23,7 +23,7 @@ export async function retryDeadLetter(effects: FetchEffects, stream: Stream, lea
   if (resolution !== null) return { outcome: 'already', letter };
   if (letter.gap === null) {
     // The process that wrote it died before it could write the resolution beside it.
-    await resolveDeadLetter(effects, letter, 'smaller pages brought everything');
+    await resolveDeadLetter(effects, letter, 'smaller pages brought everything that the window asks for');
     return { outcome: 'already', letter };
   }
   const fetched = await fetchWindow(effects, stream, await windowOfGap(effects.store, stream, letter.gap), lease);

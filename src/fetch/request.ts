@@ -48,11 +48,15 @@ export function secretReference(auth: Auth): string {
 export function pageRequest(source: Source, credentials: Credentials, position: Position, size: number): HttpRequest {
   const url = pageUrl(source, position, size);
   for (const [name, value] of Object.entries(credentials.query)) url.searchParams.set(name, value);
-  return {
-    url: url.href,
-    headers: { accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING, 'user-agent': USER_AGENT, ...credentials.headers },
-  };
+  return { url: url.href, headers: requestHeaders(credentials) };
 }
+
+export const requestHeaders = ({ headers }: Credentials): Readonly<Record<string, string>> => ({
+  accept: 'application/json',
+  'accept-encoding': ACCEPT_ENCODING,
+  'user-agent': USER_AGENT,
+  ...headers,
+});
 
 /** The URL of a page, without any secret. */
 export const positionUrl = (source: Source, position: Position, size: number): string => pageUrl(source, position, size).href;

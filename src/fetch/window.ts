@@ -7,6 +7,7 @@ import type { LandedAnswer } from '../manifest/landed.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readManifest, type StoredManifest, writeManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 import { noTotals } from '../manifest/totals.ts';
 import { emptyShape, mergeShape, type ShapeJson, shapeToJson } from '../schema/shape.ts';
 import { parseRawKey, type RawScope, receiptKey, windowPrefix } from '../store/keys.ts';
@@ -39,8 +40,9 @@ export async function fetchWindow(effects: FetchEffects, stream: Stream, window:
   const earlier = await newestManifest(effects.store, rawScope(stream), window);
   const job = jobFor(effects, stream, window, lease, earlier?.epoch ?? 0);
   const stored = begun && earlier?.isLast ? await finished(job, earlier.key) : await fetchPages(job, lease.head().watermark);
-  await lease.update(commitWindow({ window, manifest: stored.key, swept: sweptBound(stream.poll, window, lease.head().sweptAt) }));
-  const resolved = await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
+  const swept = provesNothing(window.kind) ? null : sweptBound(stream.poll, window, lease.head().sweptAt);
+  await lease.update(commitWindow({ window, manifest: stored.key, swept }));
+  const resolved = provesNothing(window.kind) ? [] : await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
   return { key: stored.key, manifest: stored.manifest, totals: { ...job.totals }, resolved };
 }
 
@@ -86,6 +88,8 @@ async function newestManifest(store: ObjectStore, scope: RawScope, window: Windo
 async function fetchPages(job: WindowJob, watermark: Micros | null): Promise<Answered> {
   const intern = shapeInterner();
   const state = await resumeChain(job, intern);
+  // Lookups are no chain: what they landed is all there is.
+  if (job.window.kind === 'lookup') state.position = null;
   await runChain(job, state, intern);
   await adoptStragglers(job, state, intern);
   return { ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))), askedSince: state.askedSince };

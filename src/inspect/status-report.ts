@@ -96,5 +96,7 @@ export interface StatusDeadLetter {
   readonly id: string;
   readonly reason: string;
   readonly gap: { readonly from: string; readonly to: string } | null;
+  /** Records of the gap that came one by one; others may still be missing. */
+  readonly lookedUp: number;
   readonly at: string;
 }

@@ -41,7 +41,9 @@ function formatStream(status: StreamStatus, paint: Paint): string {
     ),
     ...status.next.map(({ at, reason, why }, index) => field(index === 0 ? 'planned' : '', `${readable(at)} ${reason}, ${why}`)),
     field('lateness', cut(latenessText(status), LONGEST)),
-    ...status.deadLetters.slice(0, SHOWN).map(({ id, reason }) => field('dead letter', cut(`${id}: ${reason}`, LONGEST))),
+    ...status.deadLetters
+      .slice(0, SHOWN)
+      .map(({ id, reason, lookedUp }) => field('dead letter', cut(`${id}: ${repaired(lookedUp)}${reason}`, LONGEST))),
     ...status.held.slice(0, SHOWN).map(({ batch, reason }) => field('held batch', cut(`${batch}: ${reason}`, LONGEST))),
     ...status.quarantine
       .slice(0, SHOWN)
@@ -51,6 +53,9 @@ function formatStream(status: StreamStatus, paint: Paint): string {
   ];
   return lines.join('\n');
 }
+
+const repaired = (lookedUp: number): string =>
+  lookedUp === 0 ? '' : `${plural(lookedUp, 'record')} looked up, open whether that was all: `;
 
 function loadedText({ loadedWatermark, freshnessSeconds, deadlineSeconds, loadedWatermarkIsEstimate, lastLoad }: StreamStatus): string {
   if (loadedWatermark === null || freshnessSeconds === null) return 'never';

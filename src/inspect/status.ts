@@ -105,10 +105,11 @@ async function statusOf(
       overlapSeconds: seconds(overlap.length),
       why: overlap.why,
     },
-    deadLetters: letters.map(({ letter: { id, reason, gap, at } }) => ({
+    deadLetters: letters.map(({ letter: { id, reason, gap, at }, lookups }) => ({
       id,
       reason,
       gap: gap && { from: formatInstant(gap.from), to: formatInstant(gap.to) },
+      lookedUp: lookups.flatMap(({ lookedUp }) => lookedUp).filter(({ outcome }) => outcome === 'found').length,
       at: formatInstant(at),
     })),
     held: held.map(({ batch, reason, rows, at }) => ({ batch, reason, rows, at: formatInstant(at) })),

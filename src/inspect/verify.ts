@@ -5,6 +5,7 @@ import type { Batch, Head } from '../manifest/documents.ts';
 import { sameWindow } from '../manifest/head.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 import { batchKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import { DAY, formatInstant } from '../time.ts';
@@ -201,8 +202,8 @@ async function coverageOf(
   const windows = [
     ...committed.map(({ window }) => ({ kind: window.kind, from: window.start, to: window.end })),
     ...ledger.flatMap(ledgerWindow),
-    // A push says what came in a stretch of the clock, not that nothing is missing from it.
-  ].filter(({ kind }) => kind !== 'push');
+    // A push or a lookup says what came in a stretch of the clock, not that nothing is missing from it.
+  ].filter(({ kind }) => !provesNothing(kind));
   const starts = windows.filter((window) => window.kind === 'poll').map((window) => window.from);
   if (!head || head.watermark === null || starts.length === 0) return { from: null, to: null, gaps: [] };
   const whole: Stretch = { from: starts.reduce((a, b) => Math.min(a, b)), to: head.watermark };

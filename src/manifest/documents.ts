@@ -7,8 +7,11 @@ import type { LatenessCounts, MeasuredLateness } from './lateness.ts';
 
 /** The documents that stages leave for one another. Times are Micros; hashes are hex. All but Head are immutable once written. */
 
-/** push: of times of receipt, not of version times; what was sent to us in that stretch of the clock. */
-export type WindowKind = 'poll' | 'sweep' | 'backfill' | 'push';
+/**
+ * push: of times of receipt, not of version times; what was sent to us in that stretch of the clock. lookup: records that were asked for one
+ * by one at that time.
+ */
+export type WindowKind = 'poll' | 'sweep' | 'backfill' | 'push' | 'lookup';
 
 export interface Window extends WindowRef {
   readonly kind: WindowKind;
@@ -60,7 +63,10 @@ export interface Receipt {
   readonly requestId: string | null;
   /** Without secrets. */
   readonly url: string;
+  /** Of a lookup, 404 and 410 as well: that a record is not there is an answer, without records. */
   readonly status: number;
+  /** Of a lookup: the key that was asked for, null for columns that it leaves open. */
+  readonly key?: readonly (string | null)[];
   readonly attempts: number;
   readonly requestedAt: Micros;
   readonly landedAt: Micros;

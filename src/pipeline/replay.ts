@@ -5,6 +5,7 @@ import { rawScope } from '../landing/scope.ts';
 import type { Batch, Receipt } from '../manifest/documents.ts';
 import { type LandedPage, landedPages, type TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 import type { PageSource } from '../normalize/batch.ts';
 import { getJson } from '../store/json.ts';
 import { receiptKey } from '../store/keys.ts';
@@ -116,10 +117,10 @@ export async function* pagesOfRange(context: Context, stream: Stream, range: Tim
       yield { key, store: context.store, object: key, measured: await readReceipt(context.store, receiptKey(key)) };
 }
 
-/** What is pushed stands under the time at which it came, which may be later than its version time by the whole lateness. */
+/** What is pushed or looked up stands under the time at which it came, which may be later than its version time by the whole lateness. */
 async function* latePushes({ store }: Context, stream: Stream, { to }: TimeRange): AsyncIterable<LandedPage> {
   for await (const page of landedPages(store, rawScope(stream), { from: to, to: to + stream.poll.lateness }))
-    if (page.window.kind === 'push' && page.window.start >= to) yield page;
+    if (provesNothing(page.window.kind) && page.window.start >= to) yield page;
 }
 
 /** Endings of objects under a prefix that are no pages. */

@@ -17,6 +17,7 @@ import { commitAbandoned } from '../serve/commit-pushes.ts';
 import type { Stream } from '../stream.ts';
 import { certify } from './certify.ts';
 import type { Context } from './context.ts';
+import { lookUpNamed } from './lookup-named.ts';
 import { loadPending, normalizePending } from './settle-window.ts';
 
 export type Stage = 'fetch' | 'normalize' | 'load';
@@ -205,6 +206,7 @@ async function fetchOne({ context, stream, lease, report }: Held, { window, reas
   const fetched = await fetchWindow({ ...effects, progress }, stream, window, lease).finally(() => incidents.noteFreshness(watermark));
   await incidents.committed();
   count(fetched.totals);
+  if (fetched.manifest.gaps.length > 0) await lookUpNamed(effects, stream, lease, counting(report));
   report.windows++;
   context.log.info(
     { stream: stream.name, manifest: fetched.key, ...fetched.totals, gaps: fetched.manifest.gaps.length },

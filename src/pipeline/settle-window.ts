@@ -7,6 +7,7 @@ import type { Batch, Gap, Head, HeldBatch, PendingWindow } from '../manifest/doc
 import { isAhead, noteBatches, settle } from '../manifest/head.ts';
 import { sumLateness } from '../manifest/lateness.ts';
 import type { Lease } from '../manifest/lease.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 import { getJson } from '../store/json.ts';
 import { batchKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
@@ -62,7 +63,7 @@ export async function loadPending(
   const admitted = await admit(context, stream, pending, batches);
   const gaps = await openGaps(context, stream);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  if (!joins && pending.window.kind !== 'push' && !hasPollBefore(lease.head(), pending))
+  if (!joins && !provesNothing(pending.window.kind) && !hasPollBefore(lease.head(), pending))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));

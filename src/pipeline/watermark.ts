@@ -1,5 +1,6 @@
 import type { Micros } from '../clock.ts';
 import type { Gap, Head, PendingWindow, Window } from '../manifest/documents.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 
 type Covered = Pick<Head, 'since' | 'watermark' | 'pending'>;
 
@@ -24,8 +25,8 @@ export function joinsLoaded(
   loaded: Micros | null,
   stretch: Pick<Window, 'start'> & { kind?: Window['kind'] },
 ): boolean {
-  // What a partner pushes proves nothing of what it did not push.
-  if (stretch.kind === 'push') return false;
+  // What a partner pushes proves nothing of what it did not push, nor does what was looked up.
+  if (provesNothing(stretch.kind)) return false;
   const reached = loaded ?? since;
   return reached !== null && stretch.start <= reached;
 }

@@ -12,7 +12,7 @@ import { compactInstant, formatInstant, parseInstant } from '../time.ts';
 export interface WindowRef {
   readonly start: Micros;
   readonly end: Micros;
-  /** `push`: times of receipt, in a folder of its own: a poll of the same stretch of version time is another window. */
+  /** `push`, `lookup`: times of the clock, in a folder of its own: a poll of the same stretch of version time is another window. */
   readonly kind?: string;
 }
 
@@ -31,10 +31,10 @@ export function hourPrefix(scope: RawScope, instant: Micros): string {
 }
 
 export const windowName = (window: WindowRef): string =>
-  `${compactInstant(window.start)}_${compactInstant(window.end)}${window.kind === 'push' ? PUSHED : ''}`;
+  `${compactInstant(window.start)}_${compactInstant(window.end)}${CLOCK_KINDS.has(window.kind ?? '') ? `_${window.kind}` : ''}`;
 
-/** Ends the name of a window of pushes. */
-const PUSHED = '_push';
+/** Kinds that end the names of their windows. */
+const CLOCK_KINDS = new Set(['push', 'lookup']);
 
 /** Everything that was landed for one window, by any generation. */
 export const windowPrefix = (scope: RawScope, window: WindowRef): string => `${hourPrefix(scope, window.start)}win=${windowName(window)}/`;
@@ -68,17 +68,17 @@ export interface RawName extends RawScope {
     | { readonly kind: 'page' | 'receipt'; readonly slot: number; readonly alternative: string | null };
 }
 
-const RAW_NAME = /^raw\/v1\/([^/]+)\/env=([^/]+)\/dt=[^/]+\/hr=[^/]+\/win=([^/_]+)_([^/_]+)(_push)?\/gen=(\d+)\/([^/]+)$/;
+const RAW_NAME = /^raw\/v1\/([^/]+)\/env=([^/]+)\/dt=[^/]+\/hr=[^/]+\/win=([^/_]+)_([^/_]+?)(?:_(push|lookup))?\/gen=(\d+)\/([^/]+)$/;
 const FILE_NAME = /^page-(\d+)(?:\.alt-([0-9a-f]+))?\.(json\.zst|receipt\.json)$/;
 
 /** The inverse of pageKey, alternativeKey, receiptKey and manifestKey. @returns null for any other key. */
 export function parseRawKey(key: string): RawName | null {
-  const [, stream, environment, from, to, pushed, generation, name] = RAW_NAME.exec(key) ?? [];
+  const [, stream, environment, from, to, kind, generation, name] = RAW_NAME.exec(key) ?? [];
   const start = parseCompact(from);
   const end = parseCompact(to);
   const file = parseFileName(name);
   if (!stream || !environment || start === null || end === null || !file) return null;
-  return { stream, environment, window: { start, end, ...(pushed && { kind: 'push' }) }, epoch: Number(generation), file };
+  return { stream, environment, window: { start, end, ...(kind && { kind }) }, epoch: Number(generation), file };
 }
 
 function parseFileName(name = ''): RawName['file'] | null {
@@ -107,6 +107,9 @@ export function budgetKey(name: string): string {
 
 export const incidentPrefix = (stream: string): string => `incidents/${stream}/`;
 export const incidentKey = (stream: string, id: string): string => `${incidentPrefix(stream)}${id}.json`;
+/** What was said of one candidate key, so that it is not asked for again; `key` as JSON. */
+export const candidateKey = (stream: string, key: string): string => `lookup/${stream}/${hash('sha256', key).slice(0, 32)}.json`;
+
 export const deadLetterPrefix = (stream: string): string => `dead-letter/${stream}/`;
 export const deadLetterKey = (stream: string, id: string): string => `${deadLetterPrefix(stream)}${id}.json`;
 export const quarantinePrefix = (stream: string): string => `quarantine/${stream}/`;

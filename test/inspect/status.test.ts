@@ -125,7 +125,13 @@ test('R18, R25: an open dead letter makes a stream incomplete, and is named with
   const report = await ask(copy);
   expect(report.exitCode).toBe(5);
   expect(payments(report).deadLetters).toEqual([
-    { id: 'one', reason: 'status 500', gap: { from: '2026-11-01T02:00:00Z', to: '2026-11-01T02:01:00Z' }, at: '2026-11-01T03:00:00Z' },
+    {
+      id: 'one',
+      reason: 'status 500',
+      gap: { from: '2026-11-01T02:00:00Z', to: '2026-11-01T02:01:00Z' },
+      lookedUp: 0,
+      at: '2026-11-01T03:00:00Z',
+    },
   ]);
   expect(payments(report).verdict).toMatchObject({ state: 'incomplete', next: ['tidemark dead-letter retry one --stream payments'] });
 });

@@ -33,6 +33,8 @@ export interface WorldOptions {
   /** More of the configuration, by stream, indented as its other keys. */
   readonly payments?: string;
   readonly settlements?: string;
+  /** More of the payments' `response`. */
+  readonly response?: string;
   readonly pageSize?: number;
   readonly attempts?: number;
   /** A folder to work in that another world left; made where left out. */
@@ -127,11 +129,12 @@ streams:
       lookup: ${url}/events/{event_id}
       auth: { bearer: file:./payments-key }
       query: { since: updated_since, size: page_size, cursor: cursor }
-      response: { records: $.data, next: $.next_cursor, more: $.has_more }
+      response: { records: $.data, next: $.next_cursor, more: $.has_more${options.response ?? ''} }
       pageSize: ${options.pageSize ?? 500}
       attempts: ${options.attempts ?? 6}
       requestsPerMinute: 60000
       timeout: 10s
+      circuit: { patience: 2s }
     environment: { field: environment }
     key: [environment, event_id]
     version: [updated_at, event_version]
@@ -149,6 +152,7 @@ ${options.payments ?? ''}
       attempts: ${options.attempts ?? 6}
       requestsPerMinute: 60000
       timeout: 10s
+      circuit: { patience: 2s }
     key: [vendor_txn_id]
     version: [updated_at]
     poll: { every: 1h, outOfOrder: 2h, lateness: 48h, start: 50h, deadline: 2h }
