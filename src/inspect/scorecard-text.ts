@@ -56,7 +56,7 @@ function breaches({ days, total, bounds, examples }: Scorecard): string[] {
     ...examples.tooLate.map(exampleLine),
     `  ${plural(total.silentChanges, 'content')} came under a version that had another content before`,
     ...examples.silentChanges.map(exampleLine),
-    `  ${plural(changes.length, 'field')} changed type`,
+    `  ${plural(changes.length, 'field')} changed type, or outgrew it`,
     ...changes,
   ];
 }
