@@ -4,6 +4,9 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SEED ?= 7
 SEEDS ?= 1
+HOURS ?= 1
+START ?= 1000
+MINUTES ?= 10
 
 INSTALLED := node_modules/.package-lock.json
 
@@ -25,6 +28,9 @@ test: check ## types, style, structure, and every test
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
+
+soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
+	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)
 
 check: $(INSTALLED) ## types, style and structure alone
 	@tsc -p tsconfig.json
@@ -48,4 +54,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate check format schema bench build clean
+.PHONY: help install demo test simulate soak check format schema bench build clean

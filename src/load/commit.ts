@@ -55,6 +55,8 @@ async function rowsIn(engine: Engine, batch: Batch, file: string): Promise<numbe
     const [row] = await engine.rows(countFileRows(file));
     return numberOf(row?.['row_count']);
   } catch (cause) {
+    // What may pass by itself says nothing of the file.
+    if (isTidemarkError(cause) && cause.transient) throw cause;
     throw corrupt(batch, `${file} cannot be read as Parquet`, cause);
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type Clock, systemClock } from '../clock.ts';
+import { openEngine } from '../engine.ts';
 import { createRequestBudget, type KeyBudget, type TicketDesk } from '../fetch/budget.ts';
 import { CIRCUIT, type Circuit, createCircuit } from '../fetch/circuit.ts';
 import { createHttpClient, type Exchange } from '../fetch/client.ts';
@@ -33,6 +34,8 @@ export interface Context {
   readonly warehouse: Warehouse;
   /** Folder for intermediate files of this process. */
   readonly scratch: string;
+  /** For what is compared on this machine, apart from the warehouse. */
+  readonly openEngine: typeof openEngine;
   readonly signal: AbortSignal | undefined;
   /** @param priority of its requests: backfill takes what live leaves. */
   fetchEffects(stream: Stream, priority?: Priority): FetchEffects;
@@ -76,6 +79,7 @@ export async function openContext(configuration: Configuration, options: Context
     store,
     warehouse,
     scratch,
+    openEngine,
     exchange: http.exchange,
     random: Math.random,
     randomId,
@@ -97,6 +101,7 @@ export interface ContextEffects extends ContextOptions {
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
   readonly scratch: string;
+  readonly openEngine: typeof openEngine;
   readonly exchange: Exchange;
   /** In [0, 1). */
   readonly random: () => number;
@@ -127,6 +132,7 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
     store,
     warehouse: effects.warehouse,
     scratch,
+    openEngine: effects.openEngine,
     signal,
     fetchEffects: (stream, priority = 'live') => ({
       store,

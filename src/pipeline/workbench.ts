@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Workbench } from '../certify/observations.ts';
-import { openEngine } from '../engine.ts';
 import { bringFile } from '../inspect/scratch.ts';
 import { scratchFailure } from '../scratch-failure.ts';
 import type { Context } from './context.ts';
@@ -10,7 +9,7 @@ const MEMORY_BYTES = 512 * 1024 * 1024;
 
 /** A DuckDB and a folder for observations that are compared; both are gone when `use` has ended, however it ended. */
 export async function withWorkbench<T>(
-  { configuration, scratch, store }: Pick<Context, 'configuration' | 'scratch' | 'store'>,
+  { configuration, scratch, store, openEngine }: Pick<Context, 'configuration' | 'scratch' | 'store' | 'openEngine'>,
   use: (bench: Workbench) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(scratch, 'certify-'));

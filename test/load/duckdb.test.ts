@@ -2,8 +2,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
+import { TidemarkError } from '../../src/errors.ts';
 import { openWarehouse } from '../../src/load/open.ts';
 import { HOUR } from '../../src/time.ts';
+import { number } from '../support/canonical-json.ts';
 import { integer, text } from '../support/typed-sql.ts';
 import { ofAnotherVersion } from './database-file.ts';
 import { freshBench } from './fresh-bench.ts';
@@ -101,6 +103,20 @@ describe('the file', () => {
     await expect(warehouse.migrate(stream, schema)).rejects.toThrow('the disk is full');
     await warehouse.migrate(stream, schema);
     expect(await warehouse.summary(stream)).toMatchObject({ rows: 0 });
+  });
+
+  test('R12: a failure that may pass while a file is looked at does not call the file corrupt', async () => {
+    const passing = new TidemarkError({ code: 'WAREHOUSE', message: 'interrupted', transient: true });
+    const open: typeof openEngine = async (options) => {
+      const engine = await openEngine(options);
+      const rows = engine.rows.bind(engine);
+      engine.rows = (sql) => (sql.includes('batch=one.parquet') ? Promise.reject(passing) : rows(sql));
+      return engine;
+    };
+    const { batch, files } = await bench.batch('one', schema, [observe('1', 1, { amount: number(5n, 0), note: 'a' })]);
+    await bench.open().migrate(stream, schema);
+    await expect(bench.open({ open }).load(stream, batch, files, null)).rejects.toBe(passing);
+    expect(await bench.open().load(stream, batch, files, null)).toMatchObject({ outcome: 'loaded', inserted: 1 });
   });
 
   test('it is open only while something works on it, and closed for good after close', async () => {

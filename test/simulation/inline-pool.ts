@@ -1,4 +1,4 @@
-import type { Engine } from '../../src/engine.ts';
+import { type Engine, openEngine } from '../../src/engine.ts';
 import { TidemarkError } from '../../src/errors.ts';
 import { perform } from '../../src/normalize/perform.ts';
 import type { Pool } from '../../src/normalize/pool.ts';
@@ -14,6 +14,28 @@ export function inlinePool(process: SimulatedProcess, faults: Faults, engine: En
       return (await perform(task, async () => engine)) as never;
     });
   return { threads, run, close: async () => undefined };
+}
+
+/** A DuckDB of the process's own, which ends with it; each statement is a task. */
+export function ownEngine(process: SimulatedProcess, faults: Faults): typeof openEngine {
+  return async (options) => {
+    const engine = await process.perform('task', 'open an engine', () => openEngine({ ...options, threads: 1 }));
+    process.onDeath.push(() => engine.close());
+    const gated = <T>(sql: string, work: () => Promise<T>): Promise<T> =>
+      process.perform('task', sql.replaceAll(/\s+/g, ' ').slice(0, 30), async () => {
+        if (faults.draw('task')) throw outOfRoom();
+        return work();
+      });
+    return {
+      run: (sql) => gated(sql, () => engine.run(sql)),
+      rows: (sql) => gated(sql, () => engine.rows(sql)),
+      stream: async function* (sql) {
+        yield await gated(sql, () => engine.rows(sql));
+      },
+      interrupt: () => engine.interrupt(),
+      close: () => process.perform('task', 'close an engine', () => engine.close()),
+    };
+  };
 }
 
 const outOfRoom = (): TidemarkError =>

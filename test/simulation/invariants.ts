@@ -33,6 +33,8 @@ export class Invariants {
   /** Told of every write that was made. */
   written(process: SimulatedProcess, action: 'create' | 'replace' | 'remove', key: string, body: Buffer | null): void {
     try {
+      if (key.startsWith('certificates/') && action !== 'create')
+        throw new Violation(`R19: ${process.name} ${action}s ${key}: what was certified never changes`);
       if (key.startsWith('raw/')) this.#rawWritten(process, action, key, body);
       for (const stream of this.#streams) if (key === headKey(stream) && body) this.#headWritten(process, stream, body);
     } catch (error) {

@@ -105,10 +105,14 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
       again(world.dice.spread(1, 1200) * SECOND);
     });
   scheduler.note(process.name, `begins: ${plan.runs}`, true);
-  job(world, plan, context).then(
-    () => again(plan.pause),
-    (error: unknown) => life.failed(error),
-  );
+  const lead = async (): Promise<void> => {
+    await job(world, plan, context);
+    await context.close();
+    scheduler.note(process.name, 'ends', true);
+    scheduler.at(scheduler.now(), () => exit(scheduler, process));
+    again(plan.pause);
+  };
+  lead().catch((error: unknown) => life.failed(error));
 }
 
 async function job(world: World, plan: WorkerPlan, context: Parameters<typeof runStreams>[0]): Promise<void> {
@@ -146,10 +150,15 @@ function strike(world: World, process: SimulatedProcess, died: () => void): void
     scheduler.note(process.name, fate, true);
     if (fate === 'stops') return process.stopping.abort(new Error('SIGTERM'));
     if (fate === 'freezes') return freeze(world, process);
-    scheduler.bury(process);
-    for (const end of process.onDeath) await end();
+    await exit(scheduler, process);
     died();
   });
+}
+
+/** Whatever it held is free, and what it waited for will not come. */
+async function exit(scheduler: World['scheduler'], process: SimulatedProcess): Promise<void> {
+  scheduler.bury(process);
+  for (const end of process.onDeath.splice(0)) await end();
 }
 
 function freeze({ scheduler, dice }: World, process: SimulatedProcess): void {

@@ -17,9 +17,12 @@ describe('R11, R12, R13, R18, R20: a simulated world in which everything goes wr
 });
 
 describe('what once went wrong in a simulated world does not come back', () => {
-  test.for(NAMED_SEEDS.filter(({ seed }) => seed > SEEDS))('seed $seed: $was', async ({ seed }) => {
-    expectHolds(await simulate(seed));
-  });
+  test.for(NAMED_SEEDS.filter(({ seed }, at) => seed > SEEDS && NAMED_SEEDS.findIndex((other) => other.seed === seed) === at))(
+    'seed $seed: $was',
+    async ({ seed }) => {
+      expectHolds(await simulate(seed));
+    },
+  );
 });
 
 describe('the simulation', () => {

@@ -64,8 +64,8 @@ class Session implements Engine {
     return this.#statement(sql, () => this.#file.engine.rows(sql));
   }
 
-  stream(sql: string): ReturnType<Engine['stream']> {
-    return this.#file.engine.stream(sql);
+  async *stream(sql: string): ReturnType<Engine['stream']> {
+    yield await this.rows(sql);
   }
 
   interrupt(): void {}

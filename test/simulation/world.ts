@@ -19,7 +19,7 @@ import { type Bucket, bucketStore } from './bucket.ts';
 import { Dice } from './dice.ts';
 import { partnerExchange, type SimulatedPartner } from './exchange.ts';
 import { Faults } from './faults.ts';
-import { inlinePool } from './inline-pool.ts';
+import { inlinePool, ownEngine } from './inline-pool.ts';
 import { Invariants } from './invariants.ts';
 import { SimulatedProcess } from './process.ts';
 import type { Scenario } from './scenario.ts';
@@ -77,8 +77,10 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   scheduler.watch = () => invariants.violation;
   const { partner, source, calmPartner } = openPartner(scenario, scheduler);
 
+  const processes: SimulatedProcess[] = [];
   const open: World['open'] = (name, skew) => {
     const process = new SimulatedProcess(name, scheduler, dice.fork(name), scenario.pace, skew);
+    processes.push(process);
     const scratch = join(folder, name);
     mkdirSync(scratch, { recursive: true });
     const { clock } = process;
@@ -98,16 +100,18 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
       store: bucketStore(bucket, process, faults),
       warehouse,
       scratch,
+      openEngine: ownEngine(process, faults),
       exchange: partnerExchange(partner, process, faults),
       random: () => process.dice.next(),
       randomId,
       holder: () => ({ id: `${name}:${randomId()}`, host: name, pid: 1 }),
       pool: () => inlinePool(process, faults, tasks, configuration.workers.threads),
-      close: async () => undefined,
+      close: () => warehouse.close(),
     });
     return { process, context };
   };
   const close = async (): Promise<void> => {
+    for (const { onDeath } of processes) for (const end of onDeath) await end();
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
   };
