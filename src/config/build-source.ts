@@ -24,7 +24,18 @@ export function buildSource(input: SourceInput, secretOf: (reference: string) =>
     requestsPerMinute: input.requestsPerMinute ?? DEFAULTS.requestsPerMinute,
     attempts: input.attempts ?? DEFAULTS.attempts,
     timeoutMs: Math.round(timeout / 1000),
+    ...(input.circuit && { circuit: circuitOf(input.circuit) }),
   };
+}
+
+/** What is left out keeps the defaults of fetch/circuit.ts, which are the same. */
+function circuitOf({
+  failures = 5,
+  longest = '2m',
+  patience = '15s',
+}: NonNullable<SourceInput['circuit']>): NonNullable<Source['circuit']> {
+  const milliseconds = (text: string): number => Math.round((parseDuration(text) ?? 0) / 1000);
+  return { failures, longestMs: milliseconds(longest), patienceMs: milliseconds(patience) };
 }
 
 /** The forms of the records' times and of the `since` parameter; one form given alone is both. */

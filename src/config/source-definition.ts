@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HOUR, SECOND, TIME_FORMS } from '../time.ts';
+import { DAY, HOUR, SECOND, TIME_FORMS } from '../time.ts';
 import { choice, duration, field, matching, name, parameter, responsePath, secret, section, url, wholeNumber } from './leaves.ts';
 
 /** `source` of a stream: the API, and how it pages, authorizes and writes times. */
@@ -58,6 +58,16 @@ const times = z.union(
 const scalar = z.union([z.string(), z.number(), z.boolean()], { error: 'expected a text, a number, true or false' });
 const parameters = z.record(z.string(), scalar, { error: 'expected a mapping of query parameters' });
 
+const circuit = section({
+  failures: wholeNumber(1, 100)
+    .optional()
+    .describe('Failures in a row after which only single probes are sent; default 5, at most attempts'),
+  longest: duration(SECOND, HOUR).optional().describe('Longest wait between two probes; default 2m'),
+  patience: duration(SECOND / 10, DAY)
+    .optional()
+    .describe('How long a window waits before a run with --once ends with 3; default 15s'),
+});
+
 const ADDRESS = 'an http(s) address without user, password or fragment';
 
 export const source = section({
@@ -76,4 +86,5 @@ export const source = section({
   timeout: duration(SECOND / 10, HOUR)
     .optional()
     .describe("For one attempt, to the body's last byte; default 30s"),
+  circuit: circuit.optional().describe('How a source that does not answer is asked'),
 });

@@ -37,6 +37,8 @@ export interface StreamStatus {
   readonly nextPollAt: string | null;
   readonly lateness: StatusLateness;
   readonly deadLetters: readonly StatusDeadLetter[];
+  /** Times in which the source did not answer: what is open, and the last ones; the newest first. */
+  readonly incidents: readonly StatusIncident[];
   readonly held: readonly { readonly batch: string; readonly reason: string; readonly rows: number; readonly at: string }[];
   /** Open records by rule, the most frequent first. */
   readonly quarantine: readonly { readonly rule: string; readonly records: number }[];
@@ -90,6 +92,16 @@ export interface StatusWindow {
   readonly kind: string;
   readonly start: string;
   readonly end: string;
+}
+
+export interface StatusIncident {
+  readonly id: string;
+  readonly reason: string;
+  readonly begin: string;
+  /** When the source answered again; null while the incident is open. */
+  readonly end: string | null;
+  /** Null while it is open. */
+  readonly effect: { readonly failedRequests: number; readonly windows: number; readonly worstFreshnessSeconds: number | null } | null;
 }
 
 export interface StatusDeadLetter {

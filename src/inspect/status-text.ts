@@ -44,6 +44,7 @@ function formatStream(status: StreamStatus, paint: Paint): string {
     ...status.deadLetters
       .slice(0, SHOWN)
       .map(({ id, reason, lookedUp }) => field('dead letter', cut(`${id}: ${repaired(lookedUp)}${reason}`, LONGEST))),
+    ...incidentLines(status),
     ...status.held.slice(0, SHOWN).map(({ batch, reason }) => field('held batch', cut(`${batch}: ${reason}`, LONGEST))),
     ...status.quarantine
       .slice(0, SHOWN)
@@ -56,6 +57,16 @@ function formatStream(status: StreamStatus, paint: Paint): string {
 
 const repaired = (lookedUp: number): string =>
   lookedUp === 0 ? '' : `${plural(lookedUp, 'record')} looked up, open whether that was all: `;
+
+/** What is open, or else the last one. */
+function incidentLines({ incidents }: StreamStatus): string[] {
+  const open = incidents.filter(({ end }) => end === null);
+  return (open.length > 0 ? open.slice(0, 1) : incidents.slice(0, 1)).map(({ begin, end, reason, effect }) => {
+    if (!effect) return field('incident', cut(`since ${readable(begin)} the source does not answer: ${reason}`, LONGEST));
+    const cost = `${plural(effect.failedRequests, 'request')} failed, ${plural(effect.windows, 'window')} waited`;
+    return field('last away', `${readable(begin)} to ${readable(end)}: ${cost}`);
+  });
+}
 
 function loadedText({ loadedWatermark, freshnessSeconds, deadlineSeconds, loadedWatermarkIsEstimate, lastLoad }: StreamStatus): string {
   if (loadedWatermark === null || freshnessSeconds === null) return 'never';

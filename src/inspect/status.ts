@@ -11,6 +11,7 @@ import type { LedgerEntry, TableSummary } from '../load/warehouse.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { newHead } from '../manifest/head.ts';
 import { type HolderInfo, isDead, thisProcess } from '../manifest/holder.ts';
+import { type IncidentEntry, listIncidents } from '../manifest/incidents.ts';
 import { latenessWithin, type MeasuredLateness, shareLaterThan } from '../manifest/lateness.ts';
 import { readHead } from '../manifest/state.ts';
 import { readSchema } from '../normalize/schema-store.ts';
@@ -18,9 +19,12 @@ import { safeWatermark } from '../pipeline/watermark.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant, HOUR } from '../time.ts';
 import type { Inspection } from './inspection.ts';
-import type { StatusHolder, StatusReport, StatusWindow, StreamStatus } from './status-report.ts';
+import type { StatusHolder, StatusIncident, StatusReport, StatusWindow, StreamStatus } from './status-report.ts';
 import { judgeStream } from './status-verdict.ts';
 import { instantOrNull, seconds } from './text.ts';
+
+/** Of those that ended. */
+const LAST_INCIDENTS = 3;
 
 export interface StatusOptions {
   /** Who asks: tells whether the holder of a stream is alive on this machine. */
@@ -112,6 +116,7 @@ async function statusOf(
       lookedUp: lookups.flatMap(({ lookedUp }) => lookedUp).filter(({ outcome }) => outcome === 'found').length,
       at: formatInstant(at),
     })),
+    incidents: (await listIncidents(store, stream.name, LAST_INCIDENTS)).map(incidentOf),
     held: held.map(({ batch, reason, rows, at }) => ({ batch, reason, rows, at: formatInstant(at) })),
     quarantine: byRule(await listQuarantine(store, stream.name)),
     table: answer && { rows: answer.summary.rows, latest: instantOrNull(answer.summary.latest) },
@@ -153,6 +158,15 @@ const estimated = (head: Head, letters: Awaited<ReturnType<typeof listDeadLetter
     null,
     letters.flatMap(({ letter }) => (letter.gap ? [letter.gap] : [])),
   );
+
+function incidentOf({ incident: { id, reason, begin }, end }: IncidentEntry): StatusIncident {
+  const effect = end && {
+    failedRequests: end.failedRequests,
+    windows: end.windows.length,
+    worstFreshnessSeconds: end.worstFreshness === null ? null : seconds(end.worstFreshness),
+  };
+  return { id, reason, begin: formatInstant(begin), end: end && formatInstant(end.end), effect };
+}
 
 function pendingState(batches: readonly string[] | null, held: readonly { readonly batch: string }[]): 'landed' | 'normalized' | 'held' {
   if (batches === null) return 'landed';

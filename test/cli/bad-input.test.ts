@@ -71,7 +71,7 @@ describe('a source that answers wrongly to everything', () => {
       code: 2,
       says: /redirects to http:\/\/elsewhere\.example\/events: set/,
     },
-    { name: 'server errors', reply: { status: 500 }, code: 3, says: /failed 2 times: status 500.*\n.*the next run goes on from there/ },
+    { name: 'server errors', reply: { status: 500 }, code: 3, says: /does not answer since .* requests failed: status 500.*\n.*the next run goes on from there/ },
     { name: 'connections that are reset', reply: { fault: 'reset' }, code: 3, says: /did not answer/ },
   ];
 
@@ -98,7 +98,7 @@ describe('a partner that is down', () => {
       const down = await runOnce(world);
       expect(down.code, said(down)).toBe(3);
       expect(down.stdout).toMatch(
-        /payments: http:\/\/127\.0\.0\.1:1\/events failed 2 times: .*ECONNREFUSED.*\n.*the next run goes on from there/,
+        /payments: http:\/\/127\.0\.0\.1:1 does not answer since .*ECONNREFUSED.*\n.*the next run goes on from there/,
       );
       await restore();
       await expectWhole(world);
