@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addBackfill } from './cli/backfill.ts';
 import { addDeadLetter } from './cli/decisions.ts';
 import { addDemo } from './cli/demo.ts';
 import { EXIT } from './cli/exit.ts';
@@ -29,6 +30,7 @@ function program(): Command {
     addRun,
     addServe,
     addStages,
+    addBackfill,
     addReplay,
     addStatus,
     addWhy,

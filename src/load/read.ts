@@ -27,6 +27,8 @@ function ledgerEntry(row: EngineRow): LedgerEntry {
     windowStart: numberOrNull(row['window_start']),
     windowEnd: numberOrNull(row['window_end']),
     rows: numberOf(row['row_count']),
+    inserted: numberOf(row['inserted']),
+    updated: numberOf(row['updated']),
     distinct: numberOf(row['distinct_keys']),
     minTime: numberOrNull(row['min_time']),
     maxTime: numberOrNull(row['max_time']),

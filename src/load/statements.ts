@@ -55,7 +55,7 @@ export const holdFence = (stream: string, token: number): string => `
 UPDATE tidemark.fence SET token = token WHERE stream = ${literal(stream)} AND token = ${token} RETURNING token`;
 
 export const readLedger = (stream: string): string => `
-SELECT batch, origin, window_kind, window_start, window_end, row_count, distinct_keys, min_time, max_time, loaded_at
+SELECT batch, origin, window_kind, window_start, window_end, row_count, inserted, updated, distinct_keys, min_time, max_time, loaded_at
 FROM tidemark.ledger WHERE stream = ${literal(stream)} ORDER BY entry`;
 
 export const readLedgerEntry = (stream: string, batch: string): string => `

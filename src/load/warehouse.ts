@@ -67,6 +67,9 @@ export interface LedgerEntry {
   readonly windowStart: Micros | null;
   readonly windowEnd: Micros | null;
   readonly rows: number;
+  /** Of them, those of keys that the table did not have, and those that were greater than what it had. */
+  readonly inserted: number;
+  readonly updated: number;
   readonly distinct: number;
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;

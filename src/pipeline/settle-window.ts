@@ -63,7 +63,8 @@ export async function loadPending(
   const admitted = await admit(context, stream, pending, batches);
   const gaps = await openGaps(context, stream);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  if (!joins && !provesNothing(pending.window.kind) && !hasPollBefore(lease.head(), pending))
+  // A head without a watermark is that of backfills, which move none.
+  if (!joins && lease.head().watermark !== null && !provesNothing(pending.window.kind) && !hasPollBefore(lease.head(), pending))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));

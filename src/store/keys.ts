@@ -98,6 +98,13 @@ export const partKey = (stream: string, batch: string, kind: 'part' | 'sightings
   `${batchPrefix(stream, batch)}${kind}-${attempt}-${String(index).padStart(5, '0')}.parquet`;
 
 export const headKey = (stream: string): string => `state/${stream}/head.json`;
+/** The name under which a stream's backfills keep a head of their own, with a lease and epochs of its own. */
+export const backfillHead = (stream: string): string => `${stream}/backfill`;
+/** Everything of the backfills of one range; each pull of it has a number. */
+export const backfillPrefix = (stream: string, range: WindowRef): string =>
+  `state/${stream}/backfill/${compactInstant(range.start)}_${compactInstant(range.end)}/`;
+export const backfillKey = (stream: string, range: WindowRef, number: number, what: 'plan' | 'done'): string =>
+  `${backfillPrefix(stream, range)}${String(number).padStart(4, '0')}.${what}.json`;
 export const schemaKey = (stream: string): string => `state/${stream}/schema.json`;
 /** What is asked of one origin with one key counts as one, whichever streams ask; `name` says both (no secrets). */
 export function budgetKey(name: string): string {
@@ -105,11 +112,11 @@ export function budgetKey(name: string): string {
   return `state/budget/${readable.slice(0, 80)}-${hash('sha256', name).slice(0, 8)}.json`;
 }
 
-export const incidentPrefix = (stream: string): string => `incidents/${stream}/`;
-export const incidentKey = (stream: string, id: string): string => `${incidentPrefix(stream)}${id}.json`;
 /** What was said of one candidate key, so that it is not asked for again; `key` as JSON. */
 export const candidateKey = (stream: string, key: string): string => `lookup/${stream}/${hash('sha256', key).slice(0, 32)}.json`;
 
+export const incidentPrefix = (stream: string): string => `incidents/${stream}/`;
+export const incidentKey = (stream: string, id: string): string => `${incidentPrefix(stream)}${id}.json`;
 export const deadLetterPrefix = (stream: string): string => `dead-letter/${stream}/`;
 export const deadLetterKey = (stream: string, id: string): string => `${deadLetterPrefix(stream)}${id}.json`;
 export const quarantinePrefix = (stream: string): string => `quarantine/${stream}/`;

@@ -14,6 +14,7 @@ const COMMANDS = [
   'normalize',
   'load',
   'replay',
+  'backfill',
   'status',
   'doctor',
   'scorecard',
