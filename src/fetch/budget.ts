@@ -99,7 +99,7 @@ export function createRequestBudget(clock: Clock, perMinute: number, options: Bu
   let pumping: AbortController | null = null;
   let done: Promise<void> = Promise.resolve();
 
-  const next = (): [Lane, Waiter] | null => {
+  const firstWaiting = (): [Lane, Waiter] | null => {
     for (const priority of PRIORITIES) for (const waiter of lanes[priority].waiting) return [lanes[priority], waiter];
     return null;
   };
@@ -135,7 +135,7 @@ export function createRequestBudget(clock: Clock, perMinute: number, options: Bu
       for (const lane of Object.values(lanes)) if (lane.waiting.size > 0) lane.hungry = true;
       return ticket.at - now;
     }
-    const found = next();
+    const found = firstWaiting();
     if (!found) return 0;
     const [lane, waiter] = found;
     ticket.left -= 1;
@@ -148,7 +148,7 @@ export function createRequestBudget(clock: Clock, perMinute: number, options: Bu
 
   const pump = async (signal: AbortSignal): Promise<void> => {
     try {
-      while (next() && !signal.aborted) {
+      while (firstWaiting() && !signal.aborted) {
         const wait = await step();
         if (wait > 0) await clock.sleep(Math.ceil(wait), signal).catch(() => undefined);
       }
@@ -164,7 +164,11 @@ export function createRequestBudget(clock: Clock, perMinute: number, options: Bu
     if (pumping) return;
     const controller = new AbortController();
     pumping = controller;
-    done = done.then(() => pump(controller.signal)).then(() => (next() ? wake() : undefined));
+    done = done
+      .then(() => pump(controller.signal))
+      .finally(() => {
+        if (firstWaiting()) wake();
+      });
   };
 
   const take = (priority: Priority, signal?: AbortSignal): Promise<void> =>
@@ -174,12 +178,12 @@ export function createRequestBudget(clock: Clock, perMinute: number, options: Bu
       const leave = (): void => {
         waiting.delete(waiter);
         reject(signal?.reason as Error);
-        if (!next()) pumping?.abort();
+        if (!firstWaiting()) pumping?.abort();
       };
       const settle = (): void => signal?.removeEventListener('abort', leave);
       const waiter: Waiter = {
         resolve: () => (settle(), resolve()),
-        reject: (reason) => (settle(), reject(reason as Error)),
+        reject: (reason) => (settle(), reject(reason)),
       };
       signal?.addEventListener('abort', leave, { once: true });
       waiting.add(waiter);

@@ -158,7 +158,8 @@ export function createCircuit(origin: string, limits: CircuitLimits, { clock, ra
   const wait = async ({ probe: ask, patienceMs, signal }: WaitOptions): Promise<boolean> => {
     const until = clock.monotonicMs() + patienceMs;
     const before = outages;
-    while (state !== 'closed') {
+    for (;;) {
+      if (state === 'closed') return outages > before;
       signal?.throwIfAborted();
       const restMs = nextProbeMs - clock.monotonicMs();
       if (probing) await probing.catch(() => undefined);
@@ -169,7 +170,6 @@ export function createCircuit(origin: string, limits: CircuitLimits, { clock, ra
         await probing;
       }
     }
-    return outages > before;
   };
 
   return { state: () => state, brownout: () => brownout, outages: () => outages, answered, failed, wait };

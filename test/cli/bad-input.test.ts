@@ -71,7 +71,12 @@ describe('a source that answers wrongly to everything', () => {
       code: 2,
       says: /redirects to http:\/\/elsewhere\.example\/events: set/,
     },
-    { name: 'server errors', reply: { status: 500 }, code: 3, says: /does not answer since .* requests failed: status 500.*\n.*the next run goes on from there/ },
+    {
+      name: 'server errors',
+      reply: { status: 500 },
+      code: 3,
+      says: /does not answer since .* requests failed: status 500.*\n.*the next run goes on from there/,
+    },
     { name: 'connections that are reset', reply: { fault: 'reset' }, code: 3, says: /did not answer/ },
   ];
 
