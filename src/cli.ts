@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAgree } from './cli/agree.ts';
 import { addBackfill } from './cli/backfill.ts';
 import { addDeadLetter } from './cli/decisions.ts';
 import { addDemo } from './cli/demo.ts';
@@ -35,6 +36,7 @@ function program(): Command {
     addStatus,
     addWhy,
     addVerify,
+    addAgree,
     addDoctor,
     addScorecard,
     addDeadLetter,

@@ -103,7 +103,8 @@ async function statusOf(
     pending: head.pending.map(({ window, manifest, batches }) => ({ ...windowOf(window), manifest, state: pendingState(batches, held) })),
     due: due.map(({ window, reason, why }) => ({ ...windowOf(window), reason, why })),
     next: next.map(({ at, reason, why }) => ({ at: formatInstant(at), reason, why })),
-    nextPollAt: due.length > 0 ? null : (next.map(({ at, reason }) => (reason === 'poll' ? formatInstant(at) : null)).find(Boolean) ?? null),
+    nextPollAt:
+      due.length > 0 ? null : (next.map(({ at, reason }) => (reason === 'poll' ? formatInstant(at) : null)).find(Boolean) ?? null),
     lateness: {
       measured: head.lateness ? measuredOf(head.lateness) : null,
       overlapSeconds: seconds(overlap.length),

@@ -35,7 +35,7 @@ export async function verifyBatches(
   let sightings = 0;
   let quarantined = 0;
   for (const batch of batches) {
-    verifyFiles(batch, sizes, findings);
+    await verifyFiles(store, batch, sizes, scratch, findings);
     const accounted = await accountFor(store, batch, scratch, findings);
     sightings += accounted.sightings;
     quarantined += accounted.quarantined;
@@ -43,11 +43,25 @@ export async function verifyBatches(
   return { sightings, quarantined };
 }
 
-function verifyFiles(batch: Batch, sizes: ReadonlyMap<string, number>, findings: Findings): void {
-  for (const { key, bytes } of batch.files) {
-    const size = sizes.get(key);
-    if (size === undefined) findings.add('file missing', key);
-    else if (size !== bytes) findings.add('file altered', `${key}: has ${count(size)} bytes, ${count(bytes)} were published`);
+/** A file of another size need not be brought to be told from the one that was published. */
+async function verifyFiles(
+  store: ObjectStore,
+  batch: Batch,
+  sizes: ReadonlyMap<string, number>,
+  { folder }: Scratch,
+  findings: Findings,
+): Promise<void> {
+  const path = join(folder, 'published.parquet');
+  for (const file of batch.files) {
+    const size = sizes.get(file.key);
+    if (size !== undefined && size !== file.bytes)
+      findings.add('file altered', `${file.key}: has ${count(size)} bytes, ${count(file.bytes)} were published`);
+    else {
+      const problem = await bringFile(store, file, path);
+      if (problem === 'altered') findings.add('file altered', `${file.key}: its SHA-256 is not the one that was published`);
+      else if (problem) findings.add('file missing', file.key);
+    }
+    await rm(path, { force: true });
   }
 }
 

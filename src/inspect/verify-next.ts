@@ -13,6 +13,9 @@ const RESTORE: readonly FindingKind[] = [
   'file missing',
   'file altered',
   'quarantine unreadable',
+  'certificate unreadable',
+  'certificate chain broken',
+  'certificate differs',
 ];
 /** Raw pages hold it, and the warehouse does not: a replay brings it. */
 const REPLAY: readonly FindingKind[] = ['not normalized', 'not loaded'];

@@ -4,7 +4,7 @@ import { mapConcurrent } from '../concurrency.ts';
 import { isTidemarkError, messageOf } from '../errors.ts';
 import { measureRecords } from '../json/measure.ts';
 import { rawScope } from '../landing/scope.ts';
-import type { IndexRef, ManifestPage, Window } from '../manifest/documents.ts';
+import type { IndexRef, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
 import { landedManifests, type TimeRange } from '../manifest/landed.ts';
 import { readManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
@@ -26,7 +26,8 @@ export interface KnownManifest {
   readonly key: string;
   readonly window: Window;
   readonly epoch: number;
-  readonly pages: readonly string[];
+  readonly pages: readonly Pick<ManifestPage, 'key' | 'sha256'>[];
+  readonly gaps: Manifest['gaps'];
 }
 
 export interface RawFacts {
@@ -54,7 +55,13 @@ export async function verifyRaw(store: ObjectStore, stream: Stream, range: TimeR
     for (const page of fresh) pages.set(page.key, page.records);
     const sizes = await mapConcurrent(fresh, READERS, (page) => verifyPage(store, page, findings));
     bytes += sizes.reduce((sum, size) => sum + size, 0);
-    manifests.push({ key, window: manifest.window, epoch: manifest.epoch, pages: manifest.pages.map((page) => page.key) });
+    manifests.push({
+      key,
+      window: manifest.window,
+      epoch: manifest.epoch,
+      pages: manifest.pages.map(({ key: page, sha256 }) => ({ key: page, sha256 })),
+      gaps: manifest.gaps,
+    });
   }
   return { manifests, windows, pages, records: [...pages.values()].reduce((sum, records) => sum + records, 0), bytes };
 }

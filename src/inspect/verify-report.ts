@@ -38,6 +38,24 @@ export interface VerifyReport {
     /** Of committed windows, and of open dead letters. */
     readonly gaps: readonly { readonly from: string; readonly to: string; readonly deadLetter: string | null }[];
   };
+  readonly certificates: {
+    readonly hours: number;
+    /** The first certified hour of the range, and the end of the last; null where none is. */
+    readonly from: string | null;
+    readonly to: string | null;
+    /** SHA-256 of the last: whoever keeps it elsewhere can prove that no certificate up to it was changed. */
+    readonly last: string | null;
+    /** What came into hours that were certified already. */
+    readonly breaches: readonly {
+      readonly hour: string;
+      readonly batch: string;
+      readonly cause: 'source' | 'decision';
+      readonly late: number;
+      readonly changed: number;
+    }[];
+  };
+  /** Of the rows of the range, by currency; null where the configuration names no money. */
+  readonly money: readonly { readonly currency: string; readonly landed: string; readonly table: string; readonly rows: number }[] | null;
   /** Nothing here: everything agrees. */
   readonly findings: readonly Finding[];
   /** What is worth doing now: commands, and sentences where no command helps. */
@@ -74,6 +92,11 @@ export const FINDING_MEANINGS = {
   'row extra': 'a row has a key that no loaded batch saw',
   'row stale': 'a row is another observation than the one that wins',
   'row duplicated': 'a key has more than one row',
+  'certificate unreadable': 'a certificate is not the document that was written',
+  'certificate chain broken': 'a certificate is not linked to the one before it: one of them was changed, or removed',
+  'certificate differs': 'what was certified of an hour is not what is stored any more',
+  'breach unrecorded': 'a certified hour holds observations that neither its certificate nor a breach names',
+  'money differs': 'the landed bytes and the table give different sums of money',
   'table moved': 'other processes kept loading while the table was compared; ask again',
 } as const;
 export type FindingKind = keyof typeof FINDING_MEANINGS;

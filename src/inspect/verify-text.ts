@@ -16,6 +16,10 @@ export function formatVerify(report: VerifyReport, paint: Paint = plain): string
     field('coverage', coverageLine(report)),
     ...report.coverage.gaps.slice(0, SHOWN).map((gap) => field('', gapLine(gap))),
     ...moreLine(report.coverage.gaps.length, paint),
+    field('certified', certifiedLine(report)),
+    ...report.certificates.breaches.slice(0, SHOWN).map((breach) => field('', breachLine(breach))),
+    ...moreLine(report.certificates.breaches.length, paint),
+    ...(report.money ?? []).map((sums, at) => field(at === 0 ? 'money' : '', moneyLine(sums))),
     ...findings.flatMap((finding) => ['', ...findingLines(finding, paint)]),
     ...(next.length > 0 ? ['', ...next.map((command, at) => field(at === 0 ? 'next' : '', command))] : []),
   ];
@@ -53,6 +57,20 @@ function coverageLine({ coverage }: VerifyReport): string {
 
 const gapLine = ({ from, to, deadLetter }: VerifyReport['coverage']['gaps'][number]): string =>
   `${readable(from)} to ${readable(to)}, ${deadLetter ? `dead letter ${deadLetter}` : 'in no committed window'}`;
+
+function certifiedLine({ certificates: { hours, from, to, last, breaches } }: VerifyReport): string {
+  if (hours === 0) return 'no hour';
+  const breached = breaches.length > 0 ? `; ${plural(breaches.length, 'breach', 'breaches')}:` : '';
+  return `${plural(hours, 'hour')}, ${readable(from)} to ${readable(to)}, the last ${last?.slice(0, 16)}…${breached}`;
+}
+
+const breachLine = ({ hour, batch, cause, late, changed }: VerifyReport['certificates']['breaches'][number]): string =>
+  `${readable(hour)}: ${plural(late, 'late observation')}, ${count(changed)} changed without a new version, by ${cause === 'source' ? 'the source' : 'a decision here'}, batch ${batch.slice(0, 8)}…`;
+
+const moneyLine = ({ currency, landed, table: held, rows }: NonNullable<VerifyReport['money']>[number]): string =>
+  landed === held
+    ? `${currency} ${landed} in ${plural(rows, 'row')}, landed and loaded`
+    : `${currency} ${landed} landed, ${held} in the table`;
 
 const moreLine = (gaps: number, paint: Paint): string[] =>
   gaps > SHOWN ? [field('', paint('dim', `… and ${count(gaps - SHOWN)} more: --json lists them`))] : [];

@@ -1,21 +1,24 @@
 import type { Micros } from '../clock.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
-import type { Batch, Head } from '../manifest/documents.ts';
+import type { Batch, BatchFile, Head } from '../manifest/documents.ts';
 import { sameWindow } from '../manifest/head.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';
 import { provesNothing } from '../manifest/window-kind.ts';
-import { batchKey } from '../store/keys.ts';
+import { batchKey, deadLetterPrefix } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
-import { DAY, formatInstant } from '../time.ts';
+import { formatInstant } from '../time.ts';
 import { type PublishedBatches, publishedBatches, type Standing, standingOf } from './batches.ts';
 import { type CoverageGap, coverageGaps, type Stretch } from './coverage.ts';
 import { Findings } from './findings.ts';
 import type { Inspection } from './inspection.ts';
-import { type Scratch, withScratch } from './scratch.ts';
+import { readEvidence } from './page-evidence.ts';
+import { bringFile, type Scratch, withScratch } from './scratch.ts';
 import { instantOrNull } from './text.ts';
 import { verifyBatches } from './verify-batches.ts';
+import { RETENTION, verifyCertificates } from './verify-certificates.ts';
+import { verifyMoney } from './verify-money.ts';
 import { nextSteps } from './verify-next.ts';
 import { type KnownManifest, overlaps, type RawFacts, verifyRaw, windowId } from './verify-raw.ts';
 import type { FindingKind, VerifyReport } from './verify-report.ts';
@@ -27,8 +30,6 @@ export interface VerifyOptions {
   readonly to?: Micros | undefined;
 }
 
-/** Raw pages are kept so long; a manifest that is older and gone was let go. */
-const RETENTION: Micros = 90 * DAY;
 /** A process that loads all the time must not keep the comparison from ending. */
 const COMPARISONS = 3;
 const ROW_KINDS: readonly FindingKind[] = ['row missing', 'row extra', 'row stale', 'row duplicated', 'table moved'];
@@ -59,6 +60,7 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
   verifyLedger(stream, ledger, published, raw, range, clock.now(), findings);
   const table = await compareTable(inspection, stream, published.batches, ledger, range, scratch, findings);
   const coverage = await coverageOf(inspection, stream, raw, head, ledger, range);
+  const { certificates, money } = await vouchedFor(inspection, stream, published.batches, range, scratch, findings);
 
   const found = findings.list();
   const verdict = found.length > 0 ? 'differs' : coverage.gaps.length > 0 ? 'incomplete' : 'ok';
@@ -77,9 +79,37 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
     },
     table,
     coverage,
+    certificates,
+    money,
     findings: found,
     next: nextSteps(stream, found, coverage, normalized.pendingWindows),
   };
+}
+
+/** Certificates and money: what was promised of the range, against what is there. Sightings pass through once more, in narrow rows. */
+async function vouchedFor(
+  inspection: Inspection,
+  stream: Stream,
+  batches: readonly Batch[],
+  range: TimeRange | null,
+  { engine, folder }: Scratch,
+  findings: Findings,
+): Promise<Pick<VerifyReport, 'certificates' | 'money'>> {
+  const { store, warehouse, clock } = inspection;
+  const bench = { engine, folder, bring: (file: BatchFile, path: string) => bringFile(store, file, path) };
+  const rawKeptSince = clock.now() - RETENTION;
+  const loaded = new Set((await warehouse.ledger(stream.name)).map((entry) => entry.batch));
+  const certificates = await verifyCertificates({ store, stream, batches, loaded, range, bench, findings, rawKeptSince });
+  const money = await verifyMoney({
+    warehouse,
+    stream,
+    loaded: batches.filter(({ id }) => loaded.has(id)),
+    range: { from: Math.max(range?.from ?? rawKeptSince, rawKeptSince), to: range?.to ?? Number.MAX_SAFE_INTEGER },
+    bench,
+    findings,
+    readPage: (key) => readEvidence(inspection, stream, key),
+  });
+  return { certificates, money };
 }
 
 function rangeOf({ from, to }: VerifyOptions): TimeRange | null {
@@ -99,28 +129,32 @@ function verifyNormalized(
   findings: Findings,
 ): Pick<VerifyReport['raw'], 'pendingWindows' | 'notNormalized' | 'superseded'> {
   const inBatch = pageStates(published.batches, standing);
+  const stateOf = ({ key, sha256 }: KnownManifest['pages'][number]) => inBatch.get(key) ?? inBatch.get(sha256);
   const pending = new Set(head?.pending.map((entry) => entry.manifest));
   let notNormalized = 0;
   let superseded = 0;
   for (const manifest of raw.manifests) {
-    const missing = manifest.pages.filter((page) => !inBatch.has(page));
+    const missing = manifest.pages.filter((page) => stateOf(page) === undefined).map(({ key }) => key);
     if (pending.has(manifest.key)) notNormalized += missing.length;
     else if (isSuperseded(manifest, raw.manifests, head)) superseded += missing.length;
     else {
       for (const page of missing) findings.add('not normalized', page);
-      for (const page of manifest.pages) if (inBatch.get(page) === false) findings.add('not loaded', page);
+      for (const page of manifest.pages) if (stateOf(page) === false) findings.add('not loaded', page.key);
     }
   }
   const pendingWindows = raw.manifests.filter((manifest) => pending.has(manifest.key)).length;
   return { pendingWindows, notNormalized, superseded };
 }
 
-/** By page: whether a batch that holds it is loaded, or was discarded. */
+/**
+ * By a page's key, and by the hash of its bytes: whether a batch that holds it is loaded, or was discarded. A batch's name says what went
+ * into it, so that windows which brought the same bytes, as empty ones do, are one batch.
+ */
 function pageStates(batches: readonly Batch[], standing: Standing): Map<string, boolean> {
   const states = new Map<string, boolean>();
   for (const batch of batches) {
     const done = ['loaded', 'discarded'].includes(standing.stateOf(batch.id));
-    for (const { key } of batch.pages) states.set(key, done || states.get(key) === true);
+    for (const { key, sha256 } of batch.pages) for (const name of [key, sha256]) states.set(name, done || states.get(name) === true);
   }
   return states;
 }
@@ -205,9 +239,11 @@ async function coverageOf(
     // A push or a lookup says what came in a stretch of the clock, not that nothing is missing from it.
   ].filter(({ kind }) => !provesNothing(kind));
   const starts = windows.filter((window) => window.kind === 'poll').map((window) => window.from);
+  // The head remembers where it all began: a first window that is gone would otherwise make the whole begin later.
+  if (head?.since !== null && head?.since !== undefined) starts.push(head.since);
   if (!head || head.watermark === null || starts.length === 0) return { from: null, to: null, gaps: [] };
   const whole: Stretch = { from: starts.reduce((a, b) => Math.min(a, b)), to: head.watermark };
-  const { within, gaps } = coverageGaps(whole, windows, await openGaps(store, stream), range);
+  const { within, gaps } = coverageGaps(whole, windows, await openGaps(store, stream, committed), range);
   return {
     from: formatInstant(within.from),
     to: formatInstant(within.to),
@@ -218,7 +254,13 @@ async function coverageOf(
 const ledgerWindow = ({ windowKind, windowStart, windowEnd }: LedgerEntry) =>
   windowKind === null || windowStart === null || windowEnd === null ? [] : [{ kind: windowKind, from: windowStart, to: windowEnd }];
 
-async function openGaps(store: Inspection['store'], stream: Stream): Promise<CoverageGap[]> {
+/** A manifest names the gaps of its window: one whose letter was removed is open, whoever removed it. */
+async function openGaps(store: Inspection['store'], stream: Stream, manifests: readonly KnownManifest[]): Promise<CoverageGap[]> {
   const open = await listDeadLetters(store, stream.name, 'open');
-  return open.flatMap(({ letter }) => (letter.gap ? [{ ...letter.gap, deadLetter: letter.id }] : []));
+  const known = new Set<string>();
+  for await (const { key } of store.list(deadLetterPrefix(stream.name))) known.add(key.replace(/^.*\/|(\.resolved)?\.json$/g, ''));
+  return [
+    ...open.flatMap(({ letter }) => (letter.gap ? [{ ...letter.gap, deadLetter: letter.id }] : [])),
+    ...manifests.flatMap(({ gaps }) => gaps.filter(({ deadLetter }) => !known.has(deadLetter))),
+  ];
 }

@@ -19,6 +19,7 @@ const COMMANDS = [
   'doctor',
   'scorecard',
   'verify',
+  'agree',
   'why',
   'query',
   'lookup',
