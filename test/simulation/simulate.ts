@@ -1,11 +1,15 @@
 import { isProved, prove } from '../../src/demo/proof.ts';
+import { listDeadLetters } from '../../src/fetch/dead-letter.ts';
+import { retryDeadLetter } from '../../src/fetch/repair.ts';
 import { verify } from '../../src/inspect/verify.ts';
 import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
 import { readHead } from '../../src/manifest/state.ts';
 import type { StreamName } from '../../src/partner/options.ts';
 import { truth } from '../../src/partner/truth.ts';
+import type { Context } from '../../src/pipeline/context.ts';
 import { pagesOfRange, replay } from '../../src/pipeline/replay.ts';
 import { ALL_STAGES, runStreams, type StreamReport } from '../../src/pipeline/run.ts';
+import type { Stream } from '../../src/stream.ts';
 import { DAY, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
@@ -115,7 +119,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
   lead().catch((error: unknown) => life.failed(error));
 }
 
-async function job(world: World, plan: WorkerPlan, context: Parameters<typeof runStreams>[0]): Promise<void> {
+async function job(world: World, plan: WorkerPlan, context: Context): Promise<void> {
   const { streams } = world.configuration;
   if (plan.runs === 'replay') {
     for (const stream of streams) await replayAll(world, context, stream);
@@ -127,11 +131,7 @@ async function job(world: World, plan: WorkerPlan, context: Parameters<typeof ru
 }
 
 /** Replays what landed so far, next to live work. It has no retries of its own: faults end it. */
-async function replayAll(
-  world: World,
-  context: Parameters<typeof runStreams>[0],
-  stream: World['configuration']['streams'][number],
-): Promise<void> {
+async function replayAll(world: World, context: Context, stream: Stream): Promise<void> {
   try {
     const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
     await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
@@ -185,6 +185,7 @@ async function catchUp(world: World): Promise<void> {
       const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
       told = await unfinished(world, reports);
       if (told === '') return;
+      for (const stream of world.configuration.streams) await retryDeadLetters(context, stream);
       await process.clock.sleep((10 * MINUTE) / 1000);
     }
     throw new Violation(`it does not recover within ${CATCH_UPS} runs without faults: ${told}`);
@@ -197,12 +198,25 @@ async function catchUp(world: World): Promise<void> {
   if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
 }
 
+/** What an operator does: what no sweep reaches any more is asked for by hand. */
+async function retryDeadLetters(context: Context, stream: Stream): Promise<void> {
+  const open = await listDeadLetters(context.store, stream.name, 'open');
+  if (open.length === 0) return;
+  const lease = await context.lease(stream);
+  try {
+    for (const { letter } of open) await retryDeadLetter(context.fetchEffects(stream), stream, lease, letter.id);
+  } finally {
+    await lease.release();
+  }
+}
+
 async function unfinished(world: World, reports: readonly StreamReport[]): Promise<string> {
-  for (const { stream, failures, held, openDeadLetters } of reports) {
+  for (const { stream, failures, held, openDeadLetters, watermark, loadedWatermark } of reports) {
     const [first] = failures;
     if (first) assertExplained(stream, first.error);
     if (first) return `${stream} fails at ${first.at}: ${String(first.error)}`;
     if (held > 0 || openDeadLetters > 0) return `${stream} has ${held} held batches and ${openDeadLetters} dead letters`;
+    if (watermark !== loadedWatermark) return `the warehouse's watermark of ${stream} stays behind: ${loadedWatermark}, not ${watermark}`;
     const head = (await readHead(world.bucket.store, stream))?.head;
     if (!head || head.open.length + head.pending.length > 0) return `${stream} has windows that are open or pending`;
   }
