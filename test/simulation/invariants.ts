@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Micros } from '../../src/clock.ts';
 import type { Engine } from '../../src/engine.ts';
 import type { DeadLetter, Head, Window } from '../../src/manifest/documents.ts';
-import { deadLetterPrefix, headKey, parseRawKey } from '../../src/store/keys.ts';
+import { deadLetterPrefix, headKey, parseRawKey, windowName } from '../../src/store/keys.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { formatInstant } from '../../src/time.ts';
 import type { SimulatedProcess } from './process.ts';
@@ -17,7 +17,7 @@ export class Invariants {
   readonly #streams: readonly string[];
   /** SHA-256 of everything under raw/ as it was created. */
   readonly #raw = new Map<string, string>();
-  /** Who lands in a generation, by stream and epoch. */
+  /** Who lands in a generation, by stream, window and epoch; and who holds a stream, by stream and epoch. */
   readonly #owners = new Map<string, string>();
   readonly #heads = new Map<string, Head>();
   readonly #watermarks = new Map<string, Micros>();
@@ -48,7 +48,8 @@ export class Invariants {
     const name = parseRawKey(key);
     // A recovered receipt is written by whoever finds the page, beside it.
     if (name?.file.kind !== 'page') return;
-    const generation = `${name.stream} ${name.epoch}`;
+    // A backfill counts epochs of its own, in windows of its own.
+    const generation = `${name.stream} ${windowName(name.window)} ${name.epoch}`;
     const owner = this.#owners.get(generation) ?? process.name;
     this.#owners.set(generation, owner);
     if (owner !== process.name) throw new Violation(`R11: ${process.name} lands ${key} in the generation of ${owner}`);

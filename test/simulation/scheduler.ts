@@ -95,7 +95,8 @@ export class Scheduler {
       };
       const waking: Pending = {
         doer,
-        at: this.#now + Math.max(0, Math.round(duration)),
+        // However short, a sleep takes time: whoever sleeps for the rest of a fraction must find it over.
+        at: this.#now + Math.max(0, Math.ceil(duration)),
         remote: false,
         happen: async () => {
           signal?.removeEventListener('abort', stop);

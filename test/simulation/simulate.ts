@@ -6,11 +6,12 @@ import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
 import { readHead } from '../../src/manifest/state.ts';
 import type { StreamName } from '../../src/partner/options.ts';
 import { truth } from '../../src/partner/truth.ts';
+import { runBackfill } from '../../src/pipeline/backfill.ts';
 import type { Context } from '../../src/pipeline/context.ts';
 import { pagesOfRange, replay } from '../../src/pipeline/replay.ts';
 import { ALL_STAGES, runStreams, type StreamReport } from '../../src/pipeline/run.ts';
 import type { Stream } from '../../src/stream.ts';
-import { DAY, MINUTE, SECOND } from '../../src/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
 import type { SimulatedProcess } from './process.ts';
@@ -110,7 +111,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
     });
   scheduler.note(process.name, `begins: ${plan.runs}`, true);
   const lead = async (): Promise<void> => {
-    await job(world, plan, context);
+    await job(world, plan, count, context);
     await context.close();
     scheduler.note(process.name, 'ends', true);
     scheduler.at(scheduler.now(), () => exit(scheduler, process));
@@ -119,10 +120,10 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
   lead().catch((error: unknown) => life.failed(error));
 }
 
-async function job(world: World, plan: WorkerPlan, context: Context): Promise<void> {
+async function job(world: World, plan: WorkerPlan, count: number, context: Context): Promise<void> {
   const { streams } = world.configuration;
   if (plan.runs === 'replay') {
-    for (const stream of streams) await replayAll(world, context, stream);
+    for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
     return;
   }
   const reports = await runStreams(context, streams, { once: plan.runs === 'once', sweep: plan.sweep, until: null, stages: ALL_STAGES });
@@ -130,13 +131,14 @@ async function job(world: World, plan: WorkerPlan, context: Context): Promise<vo
     for (const { error } of failures) if (!context.signal?.aborted) assertExplained(stream, error);
 }
 
-/** Replays what landed so far, next to live work. It has no retries of its own: faults end it. */
-async function replayAll(world: World, context: Context, stream: Stream): Promise<void> {
+/** Replays what landed so far, or asks the source for it again, next to live work. It has no retries of its own: faults end it. */
+async function pullAgain(world: World, context: Context, stream: Stream, fromSource: boolean): Promise<void> {
   try {
     const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
-    await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
+    if (fromSource) await runBackfill(context, stream, { start: Math.min(range.from, range.to - HOUR), end: range.to }, 2, () => undefined);
+    else await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
   } catch (error) {
-    if (!context.signal?.aborted) assertExplained('replay', error);
+    if (!context.signal?.aborted) assertExplained('pulling again', error);
   }
 }
 
