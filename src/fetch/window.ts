@@ -7,8 +7,8 @@ import type { LandedAnswer } from '../manifest/landed.ts';
 import type { Lease } from '../manifest/lease.ts';
 import { readManifest, type StoredManifest, writeManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
-import { provesNothing } from '../manifest/window-kind.ts';
 import { noTotals } from '../manifest/totals.ts';
+import { provesNothing } from '../manifest/window-kind.ts';
 import { emptyShape, mergeShape, type ShapeJson, shapeToJson } from '../schema/shape.ts';
 import { parseRawKey, type RawScope, receiptKey, windowPrefix } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -40,8 +40,13 @@ export async function fetchWindow(effects: FetchEffects, stream: Stream, window:
   const earlier = await newestManifest(effects.store, rawScope(stream), window);
   const job = jobFor(effects, stream, window, lease, earlier?.epoch ?? 0);
   const stored = begun && earlier?.isLast ? await finished(job, earlier.key) : await fetchPages(job, lease.head().watermark);
-  const swept = provesNothing(window.kind) ? null : sweptBound(stream.poll, window, lease.head().sweptAt);
-  await lease.update(commitWindow({ window, manifest: stored.key, swept }));
+  await lease.update(
+    commitWindow({
+      window,
+      manifest: stored.key,
+      swept: provesNothing(window.kind) ? null : sweptBound(stream.poll, window, lease.head().sweptAt),
+    }),
+  );
   const resolved = provesNothing(window.kind) ? [] : await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
   return { key: stored.key, manifest: stored.manifest, totals: { ...job.totals }, resolved };
 }
