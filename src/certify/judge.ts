@@ -1,6 +1,6 @@
 import type { Micros } from '../clock.ts';
 import type { Gap, Head, WindowKind } from '../manifest/documents.ts';
-import { HOUR } from '../time.ts';
+import { DAY, HOUR } from '../time.ts';
 import type { CertifiedWindow } from './certificate.ts';
 
 /** When an hour may be certified; pure. */
@@ -8,7 +8,9 @@ import type { CertifiedWindow } from './certificate.ts';
 /** Hours that are looked at in one pass. */
 export const HOURS_A_PASS = 24;
 /** A second look so soon after the first says little. */
-export const LOOK_AGAIN_AFTER: Micros = HOUR;
+const LOOK_AGAIN_AFTER: Micros = HOUR;
+/** The daily sweep looks at every instant past the bound, within a day of it: what that brings need not be asked for beside it. */
+const SWEPT_WITHIN: Micros = DAY + 2 * HOUR;
 
 export interface Standing {
   readonly head: Pick<Head, 'since' | 'watermark' | 'pending'>;
@@ -70,13 +72,14 @@ export function judgeHour(
   const final = windows.filter((window) => reaches(finalPart(window, lateness), hour));
   const agreed = final.filter((window) => isWhole(window, hour) && !broughtNew(window));
   if (covers(agreed, hour, lateness)) return { verdict: 'certified', agreed };
-  const last = final.reduce((latest, window) => Math.max(latest, window.askedAt), Number.NEGATIVE_INFINITY);
+  if (!covers(final, hour, lateness)) return { verdict: 'ask', after: hour + HOUR + lateness + SWEPT_WITHIN };
+  const last = final.reduce((latest, window) => Math.max(latest, window.askedAt), hour);
   return { verdict: 'ask', after: last + LOOK_AGAIN_AFTER };
 }
 
-function covers(agreed: readonly SeenWindow[], hour: Micros, lateness: Micros): boolean {
+function covers(windows: readonly SeenWindow[], hour: Micros, lateness: Micros): boolean {
   let reached = hour;
-  for (const { from, to } of agreed.map((window) => finalPart(window, lateness)).sort((a, b) => a.from - b.from)) {
+  for (const { from, to } of windows.map((window) => finalPart(window, lateness)).sort((a, b) => a.from - b.from)) {
     if (from <= reached) reached = Math.max(reached, to);
   }
   return reached >= hour + HOUR;
