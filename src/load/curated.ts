@@ -48,7 +48,7 @@ function fieldComment(stream: Stream, name: string, type: ColumnType): string {
 
 export function createTable(stream: Stream, schema: RecordSchema): string {
   const columns = columnsOf(stream, schema).map(({ name, type }) => `${identifier(name)} ${type}`);
-  // No primary key: see DuckDBWarehouse. The guarded MERGE of a single writer keeps each key once, and summary() counts them.
+  // No primary key: see DuckDBWarehouse. The guarded merge of a single writer keeps each key once, and summary() counts them.
   return `CREATE TABLE ${tableSql(stream)} (${columns.join(', ')})`;
 }
 

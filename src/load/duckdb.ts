@@ -24,7 +24,7 @@ export interface DuckDBWarehouseOptions extends Omit<EngineOptions, 'readOnly'> 
 
 /**
  * A DuckDB file as the warehouse. DuckDB lets one process write at a time, and Sessions lets one writer of this process; so the guarded
- * MERGE alone keeps each key once. A primary key on the curated table would check the same again at ten times the cost: updating 100,000
+ * merge alone keeps each key once. A primary key on the curated table would check the same again at ten times the cost: updating 100,000
  * rows of a million takes 11 s with it and 1 s without, and the file grows to more than twice the size.
  */
 export class DuckDBWarehouse implements Warehouse {

@@ -23,7 +23,7 @@ export interface Warehouse {
   ledger(stream: string): Promise<readonly LedgerEntry[]>;
 
   /**
-   * Loads one batch, exactly once in effect: MERGE, ledger, audit and watermark in one transaction, guarded by the fence. A batch that
+   * Loads one batch, exactly once in effect: merge, ledger, audit and watermark in one transaction, guarded by the fence. A batch that
    * the ledger holds is left alone (`outcome: 'already'`), but the watermark still moves.
    * @param files local paths of `batch.files`, in that order.
    * @param watermark the stream's watermark once this batch is in, or null to leave it; it never moves back.
