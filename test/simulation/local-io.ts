@@ -34,8 +34,12 @@ answerAtOnce('open', (file) => [file]);
 answerAtOnce('close', () => []);
 for (const name of ['read', 'write', 'writev']) answerAtOnce(name, (count, [, buffers]) => [count, buffers]);
 
+/** Not by assignment: some of the module's properties are read-only, and an assignment to them is lost without a word. */
+const replace = (name: keyof typeof zlib, value: unknown): unknown =>
+  Object.defineProperty(zlib, name, { value, enumerable: true, configurable: true, writable: true });
+
 type Options = zlib.ZstdOptions;
-Reflect.set(zlib, 'zstdCompress', (body: Buffer, options: Options, done: (error: Error | null, result?: Buffer) => void) => {
+replace('zstdCompress', (body: Buffer, options: Options, done: (error: Error | null, result?: Buffer) => void) => {
   process.nextTick(done, null, zlib.zstdCompressSync(body, options));
 });
 
@@ -52,13 +56,11 @@ function whole(work: (bytes: Buffer, options: Options | undefined) => Buffer): (
     });
   };
 }
-Reflect.set(
-  zlib,
+replace(
   'createZstdCompress',
   whole((bytes, options) => zlib.zstdCompressSync(bytes, options)),
 );
-Reflect.set(
-  zlib,
+replace(
   'createZstdDecompress',
   whole((bytes) => zlib.zstdDecompressSync(bytes)),
 );
