@@ -1,4 +1,6 @@
+import type { WindowRef } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
+import { backfillCommand } from './text.ts';
 import type { Finding, FindingKind, VerifyReport } from './verify-report.ts';
 
 /** What is stored is not what was stored: no command can make those bytes again. */
@@ -27,7 +29,7 @@ export function nextSteps(
   { name }: Stream,
   findings: readonly Finding[],
   coverage: VerifyReport['coverage'],
-  pendingWindows: number,
+  pending: { readonly live: number; readonly backfills: readonly WindowRef[] },
 ): string[] {
   const option = `--stream ${name}`;
   const replay = `tidemark replay ${option} --from ${coverage.from ?? 'TIME'} --to ${coverage.to ?? 'TIME'}`;
@@ -41,7 +43,8 @@ export function nextSteps(
     ...(row ? [`name a new warehouse in the configuration and rebuild the table from raw: ${replay}`] : []),
     ...(gap?.deadLetter ? [`tidemark dead-letter retry ${gap.deadLetter} ${option}`] : []),
     ...(gap && !gap.deadLetter ? [`tidemark run --once --sweep ${option}`] : []),
-    ...(pendingWindows > 0 ? [`tidemark run --once ${option}`] : []),
+    ...(pending.live > 0 ? [`tidemark run --once ${option}`] : []),
+    ...pending.backfills.map((range) => backfillCommand(name, range)),
     ...(findings.some((finding) => finding.kind === 'table moved') ? [`tidemark verify ${option}`] : []),
   ];
 }

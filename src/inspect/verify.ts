@@ -1,12 +1,13 @@
 import type { Micros } from '../clock.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
+import { unfinishedBackfills } from '../manifest/backfills.ts';
 import type { Batch, BatchFile, Head } from '../manifest/documents.ts';
 import { sameWindow } from '../manifest/head.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import { readHead } from '../manifest/state.ts';
 import { provesNothing } from '../manifest/window-kind.ts';
-import { batchKey, deadLetterPrefix } from '../store/keys.ts';
+import { backfillHead, batchKey, deadLetterPrefix } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
 import { type PublishedBatches, publishedBatches, type Standing, standingOf } from './batches.ts';
@@ -49,6 +50,8 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
   // In the order in which a window goes through them: what is committed while this reads is seen by all that comes later, or by none.
   const raw = await verifyRaw(store, stream, range, findings);
   const head = (await readHead(store, stream.name))?.head ?? null;
+  const backfills = (await readHead(store, backfillHead(stream.name)))?.head ?? null;
+  const heads = [head, backfills].filter((each) => each !== null);
   const published = await publishedBatches(store, stream.name);
   const ledger = await warehouse.ledger(stream.name);
   const standing = await standingOf(store, stream.name, ledger);
@@ -56,10 +59,10 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
   for (const key of published.unreadable) findings.add('batch missing', `${key}: not the document that was published`);
   const inRange = published.batches.filter((batch) => isInRange(batch, raw, range));
   const totals = await verifyBatches(store, inRange, published.sizes, scratch, findings);
-  const normalized = verifyNormalized(raw, head, published, standing, findings);
+  const normalized = verifyNormalized(raw, heads, published, standing, findings);
   verifyLedger(stream, ledger, published, raw, range, clock.now(), findings);
   const table = await compareTable(inspection, stream, published.batches, ledger, range, scratch, findings);
-  const coverage = await coverageOf(inspection, stream, raw, head, ledger, range);
+  const coverage = await coverageOf(inspection, stream, raw, heads, ledger, range);
   const { certificates, money } = await vouchedFor(inspection, stream, published.batches, range, scratch, findings);
 
   const found = findings.list();
@@ -82,7 +85,10 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
     certificates,
     money,
     findings: found,
-    next: nextSteps(stream, found, coverage, normalized.pendingWindows),
+    next: nextSteps(stream, found, coverage, {
+      live: head?.pending.length ?? 0,
+      backfills: await unfinishedBackfills(store, stream.name),
+    }),
   };
 }
 
@@ -123,20 +129,20 @@ const isInRange = (batch: Batch, raw: RawFacts, range: TimeRange | null): boolea
 /** Every page of a committed window is in a batch, and of a settled one in a batch that is loaded or was discarded. */
 function verifyNormalized(
   raw: RawFacts,
-  head: Head | null,
+  heads: readonly Head[],
   published: PublishedBatches,
   standing: Standing,
   findings: Findings,
 ): Pick<VerifyReport['raw'], 'pendingWindows' | 'notNormalized' | 'superseded'> {
   const inBatch = pageStates(published.batches, standing);
   const stateOf = ({ key, sha256 }: KnownManifest['pages'][number]) => inBatch.get(key) ?? inBatch.get(sha256);
-  const pending = new Set(head?.pending.map((entry) => entry.manifest));
+  const pending = new Set(heads.flatMap((head) => head.pending.map((entry) => entry.manifest)));
   let notNormalized = 0;
   let superseded = 0;
   for (const manifest of raw.manifests) {
     const missing = manifest.pages.filter((page) => stateOf(page) === undefined).map(({ key }) => key);
     if (pending.has(manifest.key)) notNormalized += missing.length;
-    else if (isSuperseded(manifest, raw.manifests, head)) superseded += missing.length;
+    else if (isSuperseded(manifest, raw.manifests, heads)) superseded += missing.length;
     else {
       for (const page of missing) findings.add('not normalized', page);
       for (const page of manifest.pages) if (stateOf(page) === false) findings.add('not loaded', page.key);
@@ -160,10 +166,10 @@ function pageStates(batches: readonly Batch[], standing: Standing): Map<string, 
 }
 
 /** Its writer died before it could commit it, and another attempt at the window was committed, or is on its way. */
-const isSuperseded = (manifest: KnownManifest, all: readonly KnownManifest[], head: Head | null): boolean =>
+const isSuperseded = (manifest: KnownManifest, all: readonly KnownManifest[], heads: readonly Head[]): boolean =>
   manifest.window.kind === 'push'
-    ? Boolean(head?.pushes?.open.some((open) => open.epoch === manifest.epoch))
-    : Boolean(head?.open.some((open) => sameWindow(open, manifest.window))) ||
+    ? heads.some((head) => head.pushes?.open.some((open) => open.epoch === manifest.epoch))
+    : heads.some((head) => head.open.some((open) => sameWindow(open, manifest.window))) ||
       all.some((other) => other.epoch > manifest.epoch && sameWindow(other.window, manifest.window));
 
 /** What the ledger says was loaded is still there to be explained. */
@@ -228,11 +234,12 @@ async function coverageOf(
   { store }: Inspection,
   stream: Stream,
   raw: RawFacts,
-  head: Head | null,
+  heads: readonly Head[],
   ledger: readonly LedgerEntry[],
   range: TimeRange | null,
 ): Promise<VerifyReport['coverage']> {
-  const committed = raw.manifests.filter(({ window }) => !head?.open.some((open) => sameWindow(open, window)));
+  const head = heads.find(({ stream: name }) => name === stream.name);
+  const committed = raw.manifests.filter(({ window }) => !heads.some(({ open }) => open.some((each) => sameWindow(each, window))));
   const windows = [
     ...committed.map(({ window }) => ({ kind: window.kind, from: window.start, to: window.end })),
     ...ledger.flatMap(ledgerWindow),
