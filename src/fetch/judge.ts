@@ -63,7 +63,7 @@ export function judgeAnswer(stream: Stream, asked: Asked, answer: HttpAnswer, no
 }
 
 /** A `Retry-After` that is a date is of the partner's clock, which need not be ours. */
-function partnersNow({ headers }: HttpAnswer, now: Micros): Micros {
+export function partnersNow({ headers }: HttpAnswer, now: Micros): Micros {
   const stated = Date.parse(headers['date'] ?? '');
   return Number.isNaN(stated) ? now : stated * 1000;
 }

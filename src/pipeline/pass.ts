@@ -2,7 +2,7 @@ import type { Micros } from '../clock.ts';
 import { allDone, type InTurn } from '../concurrency.ts';
 import { type Lane, type PlannedWindow, type PlanOptions, planWindows, settleLane } from '../fetch/plan.ts';
 import { fetchWindow } from '../fetch/window.ts';
-import type { PendingWindow } from '../manifest/documents.ts';
+import type { PendingWindow, Window } from '../manifest/documents.ts';
 import { beginPolls, coveredTo, isAhead } from '../manifest/head.ts';
 import type { Lease } from '../manifest/lease.ts';
 import type { Stream } from '../stream.ts';
@@ -33,7 +33,11 @@ export interface Held {
 export async function work(held: Held): Promise<void> {
   const { options } = held;
   await settle(held, 'live');
-  if (!options.stages.includes('fetch')) return settle(held, 'history');
+  if (!options.stages.includes('fetch')) {
+    await settle(held, 'history');
+    await guarded(held.context, held.report, 'certify', () => certifyDue(held));
+    return;
+  }
   if (!(await pollDue(held))) return;
   if (pendingOf(held, 'history').length > 0) await besideLive(held, () => settle(held, 'history'));
   for (let next = await begin(held); next; next = await begin(held)) {
@@ -80,17 +84,25 @@ async function fetchAndSettle(held: Held, planned: Asked): Promise<boolean> {
   return lane === 'live' ? both() : besideLive(held, both);
 }
 
-/** Vouches for the hours that have become certain. One stretch a pass is asked once more, where nobody can vouch for it yet. */
+/**
+ * Vouches for the hours that have become certain. One stretch a pass is asked once more, where nobody can vouch for it yet: by a run that
+ * fetches. Stages that are run one by one do the same, each its part.
+ */
 async function certifyDue(held: Held): Promise<void> {
-  const { context, stream, lease, options, report } = held;
-  if (!options.stages.includes('load')) return;
-  const { hours, ask } = await certify(context, stream, lease);
-  report.certified += hours;
-  if (!ask) return;
+  const { stages } = held.options;
+  if (stages.length === 1 && stages[0] === 'normalize') return;
+  const ask = await certifyHours(held);
+  if (!ask || !stages.includes('fetch')) return;
   const why = 'nobody who asked past the lateness bound can vouch for it yet';
   if (!(await guardedFetch(held, { window: ask, reason: 'certify', why, lane: 'history' }))) return;
   await settle(held, 'history');
-  report.certified += (await certify(context, stream, lease)).hours;
+  await certifyHours(held);
+}
+
+async function certifyHours({ context, stream, lease, report }: Held): Promise<Window | null> {
+  const { hours, ask } = await certify(context, stream, lease);
+  report.certified += hours;
+  return ask;
 }
 
 /** Does what takes long, and meanwhile whatever live window comes due. What was loaded ahead of history can be let go of afterwards. */

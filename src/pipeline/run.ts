@@ -1,6 +1,6 @@
 import type { Micros } from '../clock.ts';
 import { turns } from '../concurrency.ts';
-import { probeSource } from '../fetch/ask.ts';
+import { probeSource } from '../fetch/behind-circuit.ts';
 import type { ProbeOutcome } from '../fetch/circuit.ts';
 import { revealCredentials } from '../fetch/request.ts';
 import { commitAbandoned } from '../serve/commit-pushes.ts';

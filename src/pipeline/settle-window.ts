@@ -68,8 +68,7 @@ export async function loadPending(
 ): Promise<Settlement> {
   const admitted = await admit(context, stream, pending, batches);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  // A head without a watermark is that of backfills, which move none.
-  if (!joins && lease.head().watermark !== null && !provesNothing(pending.window.kind) && !hasPollBefore(lease.head(), pending))
+  if (!joins && (await isLost(context, stream, lease.head(), pending)))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));
@@ -103,7 +102,16 @@ async function reachable(context: Context, stream: Stream, lease: Lease, settled
   return safeWatermark(head, settled, await openGaps(context, stream));
 }
 
-/** Then the window joins what will be loaded: after an outage the newest comes first. */
+/**
+ * Whether a poll finds a warehouse that holds less than was loaded into it. It does not where what lies before the window is still on its
+ * way, as after an outage, or is missing in a gap. A head without a watermark is that of backfills, which move none.
+ */
+async function isLost(context: Context, stream: Stream, head: Head, pending: PendingWindow): Promise<boolean> {
+  const { kind, start } = pending.window;
+  if (head.watermark === null || provesNothing(kind) || hasPollBefore(head, pending)) return false;
+  return !(await openGaps(context, stream)).some(({ from }) => from < start);
+}
+
 const hasPollBefore = ({ open, pending }: Head, { window }: PendingWindow): boolean =>
   [...open, ...pending.map((other) => other.window)].some(({ kind, start }) => kind === 'poll' && start < window.start);
 
