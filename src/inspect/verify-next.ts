@@ -27,7 +27,7 @@ export function nextSteps(
   { name }: Stream,
   findings: readonly Finding[],
   coverage: VerifyReport['coverage'],
-  pendingWindows: number,
+  pending: { readonly live: number; readonly backfill: number },
 ): string[] {
   const option = `--stream ${name}`;
   const replay = `tidemark replay ${option} --from ${coverage.from ?? 'TIME'} --to ${coverage.to ?? 'TIME'}`;
@@ -41,7 +41,8 @@ export function nextSteps(
     ...(row ? [`name a new warehouse in the configuration and rebuild the table from raw: ${replay}`] : []),
     ...(gap?.deadLetter ? [`tidemark dead-letter retry ${gap.deadLetter} ${option}`] : []),
     ...(gap && !gap.deadLetter ? [`tidemark run --once --sweep ${option}`] : []),
-    ...(pendingWindows > 0 ? [`tidemark run --once ${option}`] : []),
+    ...(pending.live > 0 ? [`tidemark run --once ${option}`] : []),
+    ...(pending.backfill > 0 ? [`tidemark backfill ${option} of the range that was stopped: it goes on where it stood`] : []),
     ...(findings.some((finding) => finding.kind === 'table moved') ? [`tidemark verify ${option}`] : []),
   ];
 }

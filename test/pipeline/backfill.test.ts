@@ -73,6 +73,17 @@ test('R4, R20: a killed backfill goes on where it stopped, moves no watermark, s
   expect(answerOf(await world.run(NOW, [...BACKFILL, '--plan']))).toMatchObject({ pull: 2, finishedAt: expect.any(String) });
 });
 
+test('R4, R19: to verify, what a backfill landed before it was stopped is on its way, not lost', async () => {
+  world = await openWorld({ seed: 41, pageSize: 40, partner: { faults: 'none' } });
+  const killed = await world.run(NOW, BACKFILL, dyingAt('before 1 batch\\.json'));
+  expect(killed.signal, said(killed)).toBe('SIGKILL');
+  const verified = await world.run(NOW, ['verify', '--stream', 'payments', '--json']);
+  const { findings, raw, next } = [JSON.parse(verified.stdout)].flat()[0];
+  expect(findings, said(verified)).toEqual([]);
+  expect(raw.notNormalized).toBeGreaterThan(0);
+  expect(next).toEqual([expect.stringContaining('tidemark backfill --stream payments')]);
+});
+
 test('R1, R3, R4: beside a backfill a live run gets through, and the partner sees no more requests than the key allows', async () => {
   const limit = 240;
   world = await openWorld({ seed: 43, pageSize: 40, partner: { faults: 'none', requestsPerMinute: limit } });
