@@ -183,6 +183,8 @@ export interface Poll {
   readonly outOfOrder: Micros;
   /** How late an update may come at all. */
   readonly lateness: Micros;
+  /** How far our clock may be ahead of the partner's: sweeps look back by so much more. */
+  readonly clocks: Micros;
   /** How far polls look back: as far as the measured lateness asks for, between these. */
   readonly overlap: { readonly least: Micros; readonly most: Micros };
   /** The time within which a record is to be in the warehouse; later is `stale`. */

@@ -17,7 +17,8 @@ export interface Standing {
   /** The time up to which the warehouse is complete. */
   readonly loaded: Micros | null;
   readonly gaps: readonly Pick<Gap, 'from' | 'to'>[];
-  readonly lateness: Micros;
+  /** How late anything may show, as our clock tells it (reach.ts). */
+  readonly reach: Micros;
 }
 
 const hourUp = (instant: Micros): Micros => Math.ceil(instant / HOUR) * HOUR;
@@ -30,12 +31,12 @@ export const firstHour = ({ since }: Pick<Head, 'since'>): Micros | null => (sin
  * Up to where hours can be certified at all: wholly below the watermark, older than the lateness bound, loaded, and before every stretch
  * that is not in the warehouse yet: windows on their way, held ones, open gaps.
  */
-export function certifiableEnd(now: Micros, from: Micros, { head, loaded, gaps, lateness }: Standing): Micros | null {
+export function certifiableEnd(now: Micros, from: Micros, { head, loaded, gaps, reach }: Standing): Micros | null {
   if (head.watermark === null || loaded === null) return null;
   const pending = head.pending.filter(({ window }) => window.end > from).map(({ window }) => window.start);
   // A gap may be one instant, and then it belongs to the hour that it stands in.
   const open = gaps.filter((gap) => gap.to >= from).map((gap) => gap.from);
-  return hourDown(Math.min(head.watermark, loaded, now - lateness, ...pending, ...open));
+  return hourDown(Math.min(head.watermark, loaded, now - reach, ...pending, ...open));
 }
 
 /** A committed window, as far as it is known what it brought. */
@@ -45,8 +46,8 @@ export interface SeenWindow extends Omit<CertifiedWindow, 'agreed'> {
 }
 
 /** The stretch of which a window had the last word: it was asked when nothing of it could still come. Empty where to ≤ from. */
-export function finalPart({ start, end, askedAt }: SeenWindow, lateness: Micros): { readonly from: Micros; readonly to: Micros } {
-  return { from: start, to: Math.min(end, askedAt - lateness) };
+export function finalPart({ start, end, askedAt }: SeenWindow, reach: Micros): { readonly from: Micros; readonly to: Micros } {
+  return { from: start, to: Math.min(end, askedAt - reach) };
 }
 
 const reaches = ({ from, to }: { readonly from: Micros; readonly to: Micros }, hour: Micros): boolean =>
@@ -66,20 +67,20 @@ export type Verdict =
 export function judgeHour(
   hour: Micros,
   windows: readonly SeenWindow[],
-  lateness: Micros,
+  reach: Micros,
   broughtNew: (window: SeenWindow) => boolean,
 ): Verdict {
-  const final = windows.filter((window) => reaches(finalPart(window, lateness), hour));
+  const final = windows.filter((window) => reaches(finalPart(window, reach), hour));
   const agreed = final.filter((window) => isWhole(window, hour) && !broughtNew(window));
-  if (covers(agreed, hour, lateness)) return { verdict: 'certified', agreed };
-  if (!covers(final, hour, lateness)) return { verdict: 'ask', after: hour + HOUR + lateness + SWEPT_WITHIN };
+  if (covers(agreed, hour, reach)) return { verdict: 'certified', agreed };
+  if (!covers(final, hour, reach)) return { verdict: 'ask', after: hour + HOUR + reach + SWEPT_WITHIN };
   const last = final.reduce((latest, window) => Math.max(latest, window.askedAt), hour);
   return { verdict: 'ask', after: last + LOOK_AGAIN_AFTER };
 }
 
-function covers(windows: readonly SeenWindow[], hour: Micros, lateness: Micros): boolean {
+function covers(windows: readonly SeenWindow[], hour: Micros, reach: Micros): boolean {
   let reached = hour;
-  for (const { from, to } of windows.map((window) => finalPart(window, lateness)).sort((a, b) => a.from - b.from)) {
+  for (const { from, to } of windows.map((window) => finalPart(window, reach)).sort((a, b) => a.from - b.from)) {
     if (from <= reached) reached = Math.max(reached, to);
   }
   return reached >= hour + HOUR;

@@ -12,9 +12,9 @@ export async function whoBroughtNew(
   name: string,
   range: TimeRange,
   windows: readonly SeenWindow[],
-  lateness: Micros,
+  reach: Micros,
 ): Promise<(window: SeenWindow, hour: Micros) => boolean> {
-  const parts = windows.map((window, at) => ({ r: at + 1, ...finalPart(window, lateness) })).filter(({ from, to }) => from < to);
+  const parts = windows.map((window, at) => ({ r: at + 1, ...finalPart(window, reach) })).filter(({ from, to }) => from < to);
   if (parts.length === 0) return () => false;
   const values = parts.map(({ r, from, to }) => `(${r}, ${Math.max(from, range.from)}, ${Math.min(to, range.to)})`);
   const rows = await engine.rows(`

@@ -52,13 +52,16 @@ const poll = section({
   lateness: duration(0, 366 * DAY)
     .optional()
     .describe('How late an update may come at all; default 48h'),
+  clocks: duration(0, DAY)
+    .optional()
+    .describe('How far this clock may be ahead of the source: sweeps look back by so much more; default 5m'),
   overlap: section({
     least: duration(0, 30 * DAY)
       .optional()
-      .describe('default three polls, at most outOfOrder'),
+      .describe('default three polls, at most outOfOrder and clocks together'),
     most: duration(0, 30 * DAY)
       .optional()
-      .describe('default outOfOrder'),
+      .describe('default outOfOrder and clocks together'),
   })
     .optional()
     .describe('How far polls look back: as far as the measured lateness asks for, between these'),

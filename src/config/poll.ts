@@ -1,17 +1,23 @@
+import { outOfOrderReach } from '../reach.ts';
 import type { Poll } from '../stream.ts';
 import { HOUR, MINUTE, parseDuration } from '../time.ts';
 import type { StreamInput } from './definition.ts';
+
+/** More than machines with a time service are ever apart, and little beside the bounds that it is added to. */
+const CLOCKS = 5 * MINUTE;
 
 /** @param input checked durations; what is left out takes its default. */
 export function pollOf(input: StreamInput['poll'] = {}): Poll {
   const every = micros(input.every) ?? 5 * MINUTE;
   const lateness = micros(input.lateness) ?? 48 * HOUR;
   const outOfOrder = micros(input.outOfOrder) ?? Math.min(2 * HOUR, lateness);
+  const clocks = micros(input.clocks) ?? CLOCKS;
   return {
     every,
     lateness,
     outOfOrder,
-    overlap: overlapOf(input.overlap, every, outOfOrder),
+    clocks,
+    overlap: overlapOf(input.overlap, every, outOfOrderReach({ outOfOrder, clocks })),
     // A stream that is polled seldom cannot keep 15 minutes: it gets two polls' time.
     deadline: micros(input.deadline) ?? Math.max(15 * MINUTE, 2 * every),
     start: micros(input.start) ?? lateness,
@@ -24,8 +30,8 @@ export function pollOf(input: StreamInput['poll'] = {}): Poll {
  */
 const OVERLAP_POLLS = 3;
 
-function overlapOf(input: NonNullable<StreamInput['poll']>['overlap'], every: number, outOfOrder: number): Poll['overlap'] {
-  const most = micros(input?.most) ?? Math.max(outOfOrder, micros(input?.least) ?? 0);
+function overlapOf(input: NonNullable<StreamInput['poll']>['overlap'], every: number, reach: number): Poll['overlap'] {
+  const most = micros(input?.most) ?? Math.max(reach, micros(input?.least) ?? 0);
   return { least: micros(input?.least) ?? Math.min(OVERLAP_POLLS * every, most), most };
 }
 

@@ -9,6 +9,7 @@ import type { Stream } from '../stream.ts';
 import type { HttpAnswer } from './client.ts';
 import { type ChainEnd, ContinuationError, continuationOf, envelopePaths } from './continuation.ts';
 import { isNewestFirst } from './order.ts';
+import { statedTime } from './partner-clock.ts';
 import { secretReference } from './request.ts';
 
 /** A body that is a page, measured. */
@@ -63,10 +64,7 @@ export function judgeAnswer(stream: Stream, asked: Asked, answer: HttpAnswer, no
 }
 
 /** A `Retry-After` that is a date is of the partner's clock, which need not be ours. */
-export function partnersNow({ headers }: HttpAnswer, now: Micros): Micros {
-  const stated = Date.parse(headers['date'] ?? '');
-  return Number.isNaN(stated) ? now : stated * 1000;
-}
+export const partnersNow = (answer: HttpAnswer, now: Micros): Micros => statedTime(answer) ?? now;
 
 function hintForStatus(stream: Stream, { status, headers }: HttpAnswer): string {
   if (status === 401 || status === 403) return `Check the credential (${secretReference(stream.source.auth)}) and what it may read.`;

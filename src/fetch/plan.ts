@@ -1,7 +1,11 @@
 import type { Micros } from '../clock.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
+
 import { provesNothing } from '../manifest/window-kind.ts';
+
+import { latenessReach, outOfOrderReach } from '../reach.ts';
+
 import type { Poll, Stream } from '../stream.ts';
 import { DAY, formatDuration, HOUR } from '../time.ts';
 import { type Overlap, overlapOf } from './overlap.ts';
@@ -173,23 +177,26 @@ function newSweeps(now: Micros, { sweptAt, open }: Planned, poll: Poll, options:
   if (open.some(({ kind }) => kind === 'sweep')) return [];
   const forced = options.sweep === true && (sweptAt.lateness === null || sweptAt.lateness < (options.since ?? now));
   if (forced || now >= sweepDueAt(now, sweptAt.lateness, LATENESS_SWEEP_EVERY, poll))
-    return sweepOver(now, sweptAt.lateness, poll.lateness, 'sweep lateness');
-  if (now < sweepDueAt(now, sweptAt.outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll) || poll.overlap.least >= poll.outOfOrder) return [];
-  return sweepOver(now, sweptAt.outOfOrder, poll.outOfOrder, 'sweep out-of-order');
+    return sweepOver(now, sweptAt.lateness, latenessReach(poll), 'sweep lateness');
+  if (now < sweepDueAt(now, sweptAt.outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll) || pollsSweep(poll)) return [];
+  return sweepOver(now, sweptAt.outOfOrder, outOfOrderReach(poll), 'sweep out-of-order');
 }
 
-function sweepOver(now: Micros, last: Micros | null, bound: Micros, reason: PlanReason): PlannedWindow[] {
+/** Each poll then amounts to the smaller sweep. */
+const pollsSweep = (poll: Poll): boolean => poll.overlap.least >= outOfOrderReach(poll);
+
+function sweepOver(now: Micros, last: Micros | null, reach: Micros, reason: PlanReason): PlannedWindow[] {
   const since = last === null ? 'it was never swept' : `${span(now - last)} since the last sweep`;
-  const why = `${since}: what came later than polls look back, up to ${span(bound)}`;
-  const windows = chunks(sweepStart(now, last, bound), now, LONGEST_WINDOW);
+  const why = `${since}: what came later than polls look back, up to ${span(reach)}`;
+  const windows = chunks(sweepStart(now, last, reach), now, LONGEST_WINDOW);
   return windows.map((window) => ({ window: { ...window, kind: 'sweep' }, reason, why, lane: 'history' }));
 }
 
 /**
  * A sweep looks back over its bound from the sweep before, not from now: a record that showed just after that one, and late by all but
- * the whole bound, is older than now − bound by the time of this one.
+ * the whole bound, is older than now − bound by the time of this one. And by the allowance for clocks beyond that (reach.ts).
  */
-const sweepStart = (now: Micros, last: Micros | null, bound: Micros): Micros => Math.min(now, last ?? now) - bound;
+const sweepStart = (now: Micros, last: Micros | null, reach: Micros): Micros => Math.min(now, last ?? now) - reach;
 
 /**
  * Sweeps go with the poll that lies nearest to their time: a run that begins a moment earlier in its hour than the one of yesterday
@@ -200,9 +207,9 @@ const sweepDueAt = (now: Micros, last: Micros | null, interval: Micros, { every 
 
 /** Which sweep a window amounts to: one that looks back over the bound from the sweep before. A backfill is none, wherever it lies. */
 export function sweptBound(poll: Poll, { kind, start, end }: Window, sweptAt: Head['sweptAt']): NonNullable<Commit['swept']> | null {
-  const reaches = (last: Micros | null, bound: Micros): boolean => start <= sweepStart(end, last, bound);
-  if (kind === 'backfill' || !reaches(sweptAt.outOfOrder, poll.outOfOrder)) return null;
-  return { bound: reaches(sweptAt.lateness, poll.lateness) ? 'lateness' : 'outOfOrder', at: end };
+  const reaches = (last: Micros | null, reach: Micros): boolean => start <= sweepStart(end, last, reach);
+  if (kind === 'backfill' || !reaches(sweptAt.outOfOrder, outOfOrderReach(poll))) return null;
+  return { bound: reaches(sweptAt.lateness, latenessReach(poll)) ? 'lateness' : 'outOfOrder', at: end };
 }
 
 const sweptAfter = (before: Head['sweptAt'], { bound, at }: NonNullable<Commit['swept']>): Head['sweptAt'] => ({
@@ -227,7 +234,7 @@ function upcoming(now: Micros, head: Planned, poll: Poll, isBusy: boolean): Plan
       why: `what shows up to ${span(poll.lateness)} late`,
     },
   ];
-  const swept = (each: PlannedNext): boolean => each.reason !== 'sweep out-of-order' || poll.overlap.least < poll.outOfOrder;
+  const swept = (each: PlannedNext): boolean => each.reason !== 'sweep out-of-order' || !pollsSweep(poll);
   return all.filter(swept).toSorted((a, b) => a.at - b.at);
 }
 

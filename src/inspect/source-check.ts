@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Exchange, HttpAnswer } from '../fetch/client.ts';
 import { type Judgement, judgeAnswer, type Page } from '../fetch/judge.ts';
+import { CLOCK_HINT, clockProblem, differenceOf, statedTime } from '../fetch/partner-clock.ts';
 import { pageRequest, revealCredentials, withoutSecret } from '../fetch/request.ts';
 import type { Stream } from '../stream.ts';
 import { formatDuration, parseInstant } from '../time.ts';
@@ -12,10 +13,20 @@ export async function checkSource(stream: Stream, clock: Clock, exchange: Exchan
   const { source, poll } = stream;
   const size = source.sizeParameter === null ? source.pageSize : 1;
   const request = pageRequest(source, revealCredentials(source.auth), { since: clock.now() - poll.start, cursor: null }, size);
+  const sentAt = clock.now();
   const answer = await exchange(request, { timeoutMs: source.timeoutMs });
   const judgement = judgeAnswer(stream, { url: request.url, cursor: null, size }, answer, clock.now());
   const asked = `${withoutSecret(source, request.url)} answered ${answer.status}`;
-  return { name: `source ${stream.name}`, ...conclude(stream, judgement, answer, asked) };
+  const stated = statedTime(answer);
+  const problem = stated === null ? null : clockProblem(differenceOf(stated, sentAt, clock.now()), stream.poll);
+  return { name: `source ${stream.name}`, ...withClock(conclude(stream, judgement, answer, asked), problem) };
+}
+
+/** A clock that is wrong keeps no run from working; what else is wrong is told first. */
+function withClock(conclusion: Conclusion, problem: string | null): Conclusion {
+  if (problem === null) return conclusion;
+  const { state, found, hint } = conclusion;
+  return { state: state === 'ok' ? 'warning' : state, found: `${found}; ${problem}`, hint: hint ?? CLOCK_HINT };
 }
 
 type Conclusion = Omit<Check, 'name'>;

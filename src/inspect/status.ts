@@ -17,6 +17,7 @@ import { latenessWithin, type MeasuredLateness, shareLaterThan } from '../manife
 import { readHead } from '../manifest/state.ts';
 import { readSchema } from '../normalize/schema-store.ts';
 import { safeWatermark } from '../pipeline/watermark.ts';
+import { latenessReach } from '../reach.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant, HOUR } from '../time.ts';
 import type { Inspection } from './inspection.ts';
@@ -137,12 +138,12 @@ async function statusOf(
 }
 
 async function certifiedOf(store: Inspection['store'], stream: Stream, head: Head, now: Micros): Promise<StreamStatus['certified']> {
-  const { lateness } = stream.poll;
-  const last = head.since === null ? null : await lastCertifiedHour(store, stream.name, head.since, now - lateness);
+  const reach = latenessReach(stream.poll);
+  const last = head.since === null ? null : await lastCertifiedHour(store, stream.name, head.since, now - reach);
   const upTo = last === null ? null : last + HOUR;
   const next = upTo ?? firstHour(head);
   const breached = new Set((await readBreaches(store, stream.name, null)).map(({ hour }) => hour));
-  const behindSeconds = next === null ? null : Math.max(0, seconds(now - lateness - next));
+  const behindSeconds = next === null ? null : Math.max(0, seconds(now - reach - next));
   return { upTo: instantOrNull(upTo), behindSeconds, breachedHours: breached.size };
 }
 

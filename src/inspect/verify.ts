@@ -10,7 +10,7 @@ import { provesNothing } from '../manifest/window-kind.ts';
 import { backfillHead, batchKey, deadLetterPrefix } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
-import { type PublishedBatches, publishedBatches, type Standing, standingOf } from './batches.ts';
+import { type PublishedBatches, publishedBatches, standingOf } from './batches.ts';
 import { type CoverageGap, coverageGaps, type Stretch } from './coverage.ts';
 import { Findings } from './findings.ts';
 import type { Inspection } from './inspection.ts';
@@ -21,6 +21,7 @@ import { verifyBatches } from './verify-batches.ts';
 import { RETENTION, verifyCertificates } from './verify-certificates.ts';
 import { verifyMoney } from './verify-money.ts';
 import { nextSteps } from './verify-next.ts';
+import { onTheirWay, verifyNormalized, waiting } from './verify-normalized.ts';
 import { type KnownManifest, overlaps, type RawFacts, verifyRaw, windowId } from './verify-raw.ts';
 import type { FindingKind, VerifyReport } from './verify-report.ts';
 import { type TableFacts, verifyTable } from './verify-table.ts';
@@ -50,8 +51,7 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
   // In the order in which a window goes through them: what is committed while this reads is seen by all that comes later, or by none.
   const raw = await verifyRaw(store, stream, range, findings);
   const head = (await readHead(store, stream.name))?.head ?? null;
-  const backfills = (await readHead(store, backfillHead(stream.name)))?.head ?? null;
-  const heads = [head, backfills].filter((each) => each !== null);
+  const backfill = (await readHead(store, backfillHead(stream.name)))?.head ?? null;
   const published = await publishedBatches(store, stream.name);
   const ledger = await warehouse.ledger(stream.name);
   const standing = await standingOf(store, stream.name, ledger);
@@ -59,10 +59,10 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
   for (const key of published.unreadable) findings.add('batch missing', `${key}: not the document that was published`);
   const inRange = published.batches.filter((batch) => isInRange(batch, raw, range));
   const totals = await verifyBatches(store, inRange, published.sizes, scratch, findings);
-  const normalized = verifyNormalized(raw, heads, published, standing, findings);
+  const normalized = verifyNormalized(raw, onTheirWay(head, backfill), published, standing, findings);
   verifyLedger(stream, ledger, published, raw, range, clock.now(), findings);
   const table = await compareTable(inspection, stream, published.batches, ledger, range, scratch, findings);
-  const coverage = await coverageOf(inspection, stream, raw, heads, ledger, range);
+  const coverage = await coverageOf(inspection, stream, raw, head, ledger, range);
   const { certificates, money } = await vouchedFor(inspection, stream, published.batches, range, scratch, findings);
 
   const found = findings.list();
@@ -86,7 +86,7 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
     money,
     findings: found,
     next: nextSteps(stream, found, coverage, {
-      live: head?.pending.length ?? 0,
+      live: waiting(raw, head),
       backfills: await unfinishedBackfills(store, stream.name),
     }),
   };
@@ -125,52 +125,6 @@ function rangeOf({ from, to }: VerifyOptions): TimeRange | null {
 
 const isInRange = (batch: Batch, raw: RawFacts, range: TimeRange | null): boolean =>
   range === null || batch.pages.some((page) => raw.pages.has(page.key));
-
-/** Every page of a committed window is in a batch, and of a settled one in a batch that is loaded or was discarded. */
-function verifyNormalized(
-  raw: RawFacts,
-  heads: readonly Head[],
-  published: PublishedBatches,
-  standing: Standing,
-  findings: Findings,
-): Pick<VerifyReport['raw'], 'pendingWindows' | 'notNormalized' | 'superseded'> {
-  const inBatch = pageStates(published.batches, standing);
-  const stateOf = ({ key, sha256 }: KnownManifest['pages'][number]) => inBatch.get(key) ?? inBatch.get(sha256);
-  const pending = new Set(heads.flatMap((head) => head.pending.map((entry) => entry.manifest)));
-  let notNormalized = 0;
-  let superseded = 0;
-  for (const manifest of raw.manifests) {
-    const missing = manifest.pages.filter((page) => stateOf(page) === undefined).map(({ key }) => key);
-    if (pending.has(manifest.key)) notNormalized += missing.length;
-    else if (isSuperseded(manifest, raw.manifests, heads)) superseded += missing.length;
-    else {
-      for (const page of missing) findings.add('not normalized', page);
-      for (const page of manifest.pages) if (stateOf(page) === false) findings.add('not loaded', page.key);
-    }
-  }
-  const pendingWindows = raw.manifests.filter((manifest) => pending.has(manifest.key)).length;
-  return { pendingWindows, notNormalized, superseded };
-}
-
-/**
- * By a page's key, and by the hash of its bytes: whether a batch that holds it is loaded, or was discarded. A batch's name says what went
- * into it, so that windows which brought the same bytes, as empty ones do, are one batch.
- */
-function pageStates(batches: readonly Batch[], standing: Standing): Map<string, boolean> {
-  const states = new Map<string, boolean>();
-  for (const batch of batches) {
-    const done = ['loaded', 'discarded'].includes(standing.stateOf(batch.id));
-    for (const { key, sha256 } of batch.pages) for (const name of [key, sha256]) states.set(name, done || states.get(name) === true);
-  }
-  return states;
-}
-
-/** Its writer died before it could commit it, and another attempt at the window was committed, or is on its way. */
-const isSuperseded = (manifest: KnownManifest, all: readonly KnownManifest[], heads: readonly Head[]): boolean =>
-  manifest.window.kind === 'push'
-    ? heads.some((head) => head.pushes?.open.some((open) => open.epoch === manifest.epoch))
-    : heads.some((head) => head.open.some((open) => sameWindow(open, manifest.window))) ||
-      all.some((other) => other.epoch > manifest.epoch && sameWindow(other.window, manifest.window));
 
 /** What the ledger says was loaded is still there to be explained. */
 function verifyLedger(
@@ -234,12 +188,11 @@ async function coverageOf(
   { store }: Inspection,
   stream: Stream,
   raw: RawFacts,
-  heads: readonly Head[],
+  head: Head | null,
   ledger: readonly LedgerEntry[],
   range: TimeRange | null,
 ): Promise<VerifyReport['coverage']> {
-  const head = heads.find(({ stream: name }) => name === stream.name);
-  const committed = raw.manifests.filter(({ window }) => !heads.some(({ open }) => open.some((each) => sameWindow(each, window))));
+  const committed = raw.manifests.filter(({ window }) => !head?.open.some((open) => sameWindow(open, window)));
   const windows = [
     ...committed.map(({ window }) => ({ kind: window.kind, from: window.start, to: window.end })),
     ...ledger.flatMap(ledgerWindow),

@@ -12,6 +12,7 @@ import type { LedgerEntry } from '../load/warehouse.ts';
 import type { Batch, DeadLetter, Head, Window } from '../manifest/documents.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import type { Lease } from '../manifest/lease.ts';
+import { latenessReach } from '../reach.ts';
 import { getJson } from '../store/json.ts';
 import { batchKey, windowName } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
@@ -48,7 +49,7 @@ export async function certify(context: Context, stream: Stream, lease: Lease): P
   return withWorkbench(context, async (bench) => {
     await gather(bench, 'seen', { columns: stream, batches, range, marks: [firstWindow(windows.map(windowName))] });
     const job: Job = { context, stream, lease, bench, range, ledger, batches, windows, previous: due.previous };
-    const certified = await certifyHours(job, await whoBroughtNew(bench, 'seen', range, windows, stream.poll.lateness));
+    const certified = await certifyHours(job, await whoBroughtNew(bench, 'seen', range, windows, latenessReach(stream.poll)));
     await auditLatecomers(job, certified.hours);
     return certified;
   });
@@ -74,13 +75,13 @@ async function dueRange(
 ): Promise<{ readonly range: TimeRange; readonly previous: StoredCertificate | null } | null> {
   const { store, warehouse, clock } = context;
   const first = firstHour(head);
-  const { lateness } = stream.poll;
-  if (head.since === null || first === null || first + HOUR > clock.now() - lateness) return null;
-  const last = await lastCertifiedHour(store, stream.name, head.since, clock.now() - lateness);
+  const reach = latenessReach(stream.poll);
+  if (head.since === null || first === null || first + HOUR > clock.now() - reach) return null;
+  const last = await lastCertifiedHour(store, stream.name, head.since, clock.now() - reach);
   const from = last === null ? first : last + HOUR;
-  if (from + HOUR > clock.now() - lateness) return null;
+  if (from + HOUR > clock.now() - reach) return null;
   const [loaded, gaps] = [await warehouse.watermark(stream.name), await letterGaps(context, stream, 'open')];
-  const end = certifiableEnd(clock.now(), from, { head, loaded, gaps, lateness });
+  const end = certifiableEnd(clock.now(), from, { head, loaded, gaps, reach });
   if (end === null || end <= from) return null;
   const previous = last === null ? null : await readCertificate(store, stream.name, last);
   return { range: { from, to: Math.min(end, from + HOURS_A_PASS * HOUR) }, previous };
@@ -106,13 +107,13 @@ async function batchesOf(context: Context, stream: Stream, ledger: readonly Ledg
 
 async function certifyHours(job: Job, broughtNew: (window: SeenWindow, hour: Micros) => boolean): Promise<Certified> {
   const { context, stream, range, windows } = job;
-  const { lateness } = stream.poll;
+  const reach = latenessReach(stream.poll);
   const letters = await letterGaps(context, stream, 'resolved');
   let previous = job.previous;
   let hours = 0;
   for (let hour = range.from; hour < range.to; hour += HOUR) {
     context.signal?.throwIfAborted();
-    const judged = judgeHour(hour, windows, lateness, (window) => broughtNew(window, hour));
+    const judged = judgeHour(hour, windows, reach, (window) => broughtNew(window, hour));
     if (judged.verdict === 'ask')
       return { hours, ask: judged.after <= context.clock.now() ? await stretchToAsk(job, hour, broughtNew) : null };
     // Somebody may have loaded something since: then this pass knows too little, and the next one looks again.
@@ -189,7 +190,7 @@ async function stretchToAsk(job: Job, first: Micros, broughtNew: (window: SeenWi
   let end = first + HOUR;
   let pages = 0;
   for (let hour = first; hour < range.to; hour += HOUR) {
-    const judged = judgeHour(hour, windows, stream.poll.lateness, (window) => broughtNew(window, hour));
+    const judged = judgeHour(hour, windows, latenessReach(stream.poll), (window) => broughtNew(window, hour));
     pages += 1 + (await totalsOf(bench, 'seen', stream, hour)).observations / stream.source.pageSize;
     const fits = hour === first || pages <= stream.source.requestsPerMinute * ASK_SHARE;
     if (judged.verdict !== 'ask' || judged.after > context.clock.now() || !fits) break;

@@ -6,6 +6,7 @@ import { createRequestBudget, type KeyBudget, type TicketDesk } from '../fetch/b
 import { CIRCUIT, type Circuit, createCircuit } from '../fetch/circuit.ts';
 import { createHttpClient, type Exchange } from '../fetch/client.ts';
 import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
+import { watchingClock } from '../fetch/partner-clock.ts';
 import { secretReference } from '../fetch/request.ts';
 import { sharedDesk } from '../fetch/shared-budget.ts';
 import { writeQuarantine } from '../gate/quarantine.ts';
@@ -125,6 +126,12 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
     trackers.set(stream.name, tracker);
     return tracker;
   };
+  const exchanges = new Map<string, Exchange>();
+  const exchangeFor = (stream: Stream): Exchange => {
+    const watching = exchanges.get(stream.name) ?? watchingClock(exchange, stream, effects);
+    exchanges.set(stream.name, watching);
+    return watching;
+  };
   return {
     configuration,
     clock,
@@ -139,7 +146,7 @@ export function contextOver(configuration: Configuration, effects: ContextEffect
       clock,
       random,
       randomId,
-      exchange,
+      exchange: exchangeFor(stream),
       budget: budgetFor(budgets, configuration, effects, stream).lane(priority),
       circuit: incidents(stream).circuit,
       log,

@@ -7,6 +7,7 @@ import { type LandedPage, landedPages, type TimeRange } from '../manifest/landed
 import { readHead } from '../manifest/state.ts';
 import { provesNothing } from '../manifest/window-kind.ts';
 import type { PageSource } from '../normalize/batch.ts';
+import { latenessReach } from '../reach.ts';
 import { getJson } from '../store/json.ts';
 import { receiptKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -119,7 +120,7 @@ export async function* pagesOfRange(context: Context, stream: Stream, range: Tim
 
 /** What is pushed or looked up stands under the time at which it came, which may be later than its version time by the whole lateness. */
 async function* latePushes({ store }: Context, stream: Stream, { to }: TimeRange): AsyncIterable<LandedPage> {
-  for await (const page of landedPages(store, rawScope(stream), { from: to, to: to + stream.poll.lateness }))
+  for await (const page of landedPages(store, rawScope(stream), { from: to, to: to + latenessReach(stream.poll) }))
     if (provesNothing(page.window.kind) && page.window.start >= to) yield page;
 }
 

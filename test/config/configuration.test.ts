@@ -27,8 +27,9 @@ describe('a configuration', () => {
       poll: {
         every: 5 * MINUTE,
         outOfOrder: 2 * HOUR,
+        clocks: 5 * MINUTE,
         lateness: 48 * HOUR,
-        overlap: { least: 15 * MINUTE, most: 2 * HOUR },
+        overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
         deadline: 15 * MINUTE,
         start: 48 * HOUR,
       },
@@ -62,8 +63,9 @@ describe('a configuration', () => {
     expect(streams[0]?.poll).toEqual({
       every: 5 * MINUTE,
       outOfOrder: 2 * HOUR,
+      clocks: 5 * MINUTE,
       lateness: 48 * HOUR,
-      overlap: { least: 15 * MINUTE, most: 2 * HOUR },
+      overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
       deadline: 15 * MINUTE,
       start: 48 * HOUR,
     });
@@ -88,7 +90,11 @@ describe('a configuration', () => {
     expect(poll('{ every: 1h }').deadline).toBe(2 * HOUR);
     expect(poll('{ lateness: 1h }')).toMatchObject({ outOfOrder: HOUR, lateness: HOUR, start: HOUR });
     expect(poll('{ start: 30d }').start).toBe(30 * DAY);
-    expect(poll('{ every: 1h }').overlap, 'three polls, at most outOfOrder').toEqual({ least: 2 * HOUR, most: 2 * HOUR });
+    expect(poll('{ every: 1h }').overlap, 'three polls, at most outOfOrder and clocks together').toEqual({
+      least: 2 * HOUR + 5 * MINUTE,
+      most: 2 * HOUR + 5 * MINUTE,
+    });
+    expect(poll('{ clocks: 0s, every: 1h }').overlap).toEqual({ least: 2 * HOUR, most: 2 * HOUR });
     expect(poll('{ overlap: { least: 3h } }').overlap).toEqual({ least: 3 * HOUR, most: 3 * HOUR });
     expect(poll('{ overlap: { most: 10m } }').overlap).toEqual({ least: 10 * MINUTE, most: 10 * MINUTE });
   });

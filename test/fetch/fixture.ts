@@ -79,6 +79,7 @@ export function streamOf(list: string, overrides: Partial<Source> = {}): Stream 
     poll: {
       every: 5 * MINUTE,
       outOfOrder: 2 * HOUR,
+      clocks: 5 * MINUTE,
       lateness: 2 * DAY,
       overlap: { least: 15 * MINUTE, most: 2 * HOUR },
       deadline: 15 * MINUTE,

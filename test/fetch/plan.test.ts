@@ -123,15 +123,18 @@ describe('R8: a sweep', () => {
 
   test('goes over the out-of-order bound every hour, counted from the sweep before', () => {
     const { due } = planOf(head({ ...caughtUp, sweptAt: { ...swept, outOfOrder: NOW - HOUR } }));
-    expect(due[1]).toMatchObject({ reason: 'sweep out-of-order', window: { kind: 'sweep', start: NOW - 3 * HOUR, end: NOW } });
+    expect(due[1]).toMatchObject({
+      reason: 'sweep out-of-order',
+      window: { kind: 'sweep', start: NOW - 3 * HOUR - poll.clocks, end: NOW },
+    });
   });
 
   test('goes over the lateness bound every day, or when it is asked for, and then covers the smaller one', () => {
     const daily = (start: Micros) => ({ reason: 'sweep lateness', window: { kind: 'sweep', start, end: NOW } });
     const due = planOf(head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR, lateness: NOW - DAY } })).due;
-    expect(due.slice(1)).toMatchObject([daily(NOW - 3 * DAY)]);
+    expect(due.slice(1)).toMatchObject([daily(NOW - 3 * DAY - poll.clocks)]);
     const forced = planOf(head({ ...caughtUp, sweptAt: swept }), { sweep: true }).due;
-    expect(forced.slice(1)).toMatchObject([daily(NOW - HOUR - 2 * DAY)]);
+    expect(forced.slice(1)).toMatchObject([daily(NOW - HOUR - 2 * DAY - poll.clocks)]);
   });
 
   test('is not put off by a run that begins a moment earlier in its interval than the one before', () => {
@@ -157,7 +160,7 @@ describe('R8: a sweep', () => {
     const before = head({ ...caughtUp, sweptAt: { ...swept, lateness: NOW - DAY } });
     const plan = planOf(before, {}, wide);
     expect(joined(plan.begin)).toBe(true);
-    expect(plan.begin[0]?.start).toBe(NOW - 101 * DAY);
+    expect(plan.begin[0]?.start).toBe(NOW - 101 * DAY - poll.clocks);
     const begun = beginPolls(plan.begin, plan.swept)(before);
     expect(begun.sweptAt.lateness).toBe(NOW);
     expect(windows(begun, {}, wide).filter(({ kind }) => kind === 'sweep')).toEqual(plan.begin);

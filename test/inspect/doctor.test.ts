@@ -7,7 +7,7 @@ import { parseConfiguration } from '../../src/config.ts';
 import { type Check, type DoctorEffects, doctor, doctorExitCode } from '../../src/inspect/doctor.ts';
 import { formatDoctor } from '../../src/inspect/doctor-text.ts';
 import { type Partner, startPartner } from '../../src/partner/server.ts';
-import { HOUR } from '../../src/time.ts';
+import { HOUR, MINUTE } from '../../src/time.ts';
 import { startMisbehavingServer } from '../support/misbehaving-server.ts';
 import { START } from './world.ts';
 
@@ -120,4 +120,16 @@ test('a warehouse that is another program’s file is told and left alone', asyn
   writeFileSync(join(folder, 'other.duckdb'), 'this is a diary, not a database, and it is long enough to be looked into');
   const { of } = await examine({ warehouse: './other.duckdb' });
   expect(of('warehouse')).toMatchObject({ state: 'failed', found: expect.stringContaining('not a DuckDB database') });
+});
+
+test('R18: a clock that is further ahead of the source’s than is allowed for is told, with what to do', async () => {
+  const ahead = { ...systemClock, now: () => NOW + 12 * MINUTE };
+  const dated = await startMisbehavingServer(() => ({
+    status: 200,
+    headers: { date: new Date(NOW / 1000).toUTCString() },
+    body: '{"data":[],"next_cursor":null,"has_more":false}',
+  }));
+  const { of } = await examine({ list: `${dated.url}/events` }, { clock: ahead });
+  await dated.close();
+  expect(of('source payments')).toMatchObject({ state: 'warning', found: expect.stringContaining('12m ahead of the source') });
 });

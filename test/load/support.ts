@@ -55,6 +55,7 @@ export function makeStream(change: Partial<Stream> = {}): Stream {
     poll: {
       every: 5 * MINUTE,
       outOfOrder: 2 * HOUR,
+      clocks: 5 * MINUTE,
       lateness: 48 * HOUR,
       overlap: { least: 15 * MINUTE, most: 2 * HOUR },
       deadline: 15 * MINUTE,

@@ -21,7 +21,7 @@ export interface Scenario {
   readonly workers: readonly WorkerPlan[];
   readonly pace: Pace;
   readonly faults: FaultRates;
-  /** How far wall clocks of processes are apart at most. */
+  /** How far wall clocks of processes are ahead of the partner's, or behind it, at most: what the configuration allows for. */
   readonly skew: Micros;
 }
 
@@ -48,11 +48,12 @@ export function drawScenario(dice: Dice): Scenario {
   const passes = dice.between(4, PASSES);
   const end = start + Math.max(20 * MINUTE, Math.round((passes / workers.length) * every));
   const history = dice.pick([0, 10 * MINUTE, HOUR, 5 * HOUR]);
-  const skew = dice.chance(0.5) ? 0 : dice.spread(1, 90) * SECOND;
+  const skew = dice.chance(0.4) ? 0 : dice.spread(1, 300) * SECOND;
+  const clocks = dice.chance(0.5) ? skew : Math.max(skew, 5 * MINUTE);
   const outOfOrder = dice.pick([5 * MINUTE, 30 * MINUTE, 2 * HOUR]);
   const lateness = Math.max(outOfOrder, dice.pick([HOUR, 4 * HOUR, 12 * HOUR]));
   const streams = drawStreams(dice);
-  const bounds = { every, outOfOrder, lateness, start: history + 2 * skew + MINUTE };
+  const bounds = { every, outOfOrder, lateness, clocks, start: history + skew + MINUTE };
   const pagination = dice.pick<Scenario['pagination']>(['cursor', 'cursor', 'cursor', 'link-header', 'next-url']);
   return {
     streams,
@@ -63,8 +64,8 @@ export function drawScenario(dice: Dice): Scenario {
       end,
       history,
       calm,
-      outOfOrder: outOfOrder - 2 * skew,
-      lateness: lateness - 2 * skew,
+      outOfOrder,
+      lateness,
       streams,
     }),
     brownouts: calm ? [] : drawBrownouts(dice, start, end),
@@ -204,6 +205,7 @@ interface Polls {
   readonly every: Micros;
   readonly outOfOrder: Micros;
   readonly lateness: Micros;
+  readonly clocks: Micros;
   readonly start: Micros;
 }
 
@@ -240,6 +242,6 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
       attempts: ${dice.between(2, 6)}
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
     version: [updated_at${payments ? ', event_version' : ''}]
-${payments && dice.chance(0.5) ? '    latestBy: [environment, transaction_id]\n' : ''}    poll: { every: ${seconds(polls.every)}, outOfOrder: ${seconds(polls.outOfOrder)}, lateness: ${seconds(polls.lateness)}, start: ${seconds(polls.start)}, deadline: 6h }
+${payments && dice.chance(0.5) ? '    latestBy: [environment, transaction_id]\n' : ''}    poll: { every: ${seconds(polls.every)}, outOfOrder: ${seconds(polls.outOfOrder)}, lateness: ${seconds(polls.lateness)}, clocks: ${seconds(polls.clocks)}, start: ${seconds(polls.start)}, deadline: 6h }
 ${payments ? '' : '    quality:\n      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n'}`;
 }

@@ -182,7 +182,7 @@ async function catchUp(world: World): Promise<void> {
   const { process, context } = world.open('last', 0);
   let done = false;
   const run = async (): Promise<void> => {
-    await process.clock.sleep(Math.max(0, scenario.end + late + 2 * scenario.skew + MINUTE - scheduler.now()) / 1000);
+    await process.clock.sleep(Math.max(0, scenario.end + late + scenario.skew + MINUTE - scheduler.now()) / 1000);
     let told = '';
     for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
       const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
