@@ -1,11 +1,8 @@
 import type { Micros } from '../clock.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
-
 import { provesNothing } from '../manifest/window-kind.ts';
-
 import { latenessReach, outOfOrderReach } from '../reach.ts';
-
 import type { Poll, Stream } from '../stream.ts';
 import { DAY, formatDuration, HOUR } from '../time.ts';
 import { type Overlap, overlapOf } from './overlap.ts';
