@@ -6,6 +6,7 @@ import { createLog, type Log } from '../log.ts';
 import { type Context, type ContextOptions, openContext } from '../pipeline/context.ts';
 import type { Configuration, Stream } from '../stream.ts';
 import { parseDuration, parseInstant } from '../time.ts';
+import { asTyped } from './as-typed.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit.ts';
 import { formatError, systemTerminal, type Terminal, table } from './terminal.ts';
 
@@ -46,16 +47,17 @@ export type Answer = { readonly exit?: ExitCode; readonly json: unknown; readonl
 /** Runs one command: prints its answer, or its error with what to do, and sets the exit code. */
 export async function invoke<O extends CommonOptions>(options: O, work: (invocation: Invocation<O>) => Promise<Answer>): Promise<void> {
   const terminal = systemTerminal();
+  const typed = (text: string): string => asTyped(text, options.config);
   const ended = endOnSignal();
   try {
     const configuration = (): Configuration => loadConfiguration(options.config);
     const log = createLog(options.logLevel ?? (terminal.isLive ? 'silent' : 'info'));
     const answer = await work({ options, terminal, clock: clockOf(options), log, signal: ended, configuration });
-    terminal.answer(options.json ? JSON.stringify(answer.json, null, 2) : answer.text);
+    terminal.answer(options.json ? JSON.stringify(answer.json, null, 2) : typed(answer.text));
     process.exitCode = answer.exit ?? EXIT.done;
   } catch (error) {
     if (options.json) terminal.answer(JSON.stringify({ error: errorJson(error) }, null, 2));
-    terminal.note(formatError(error));
+    terminal.note(typed(formatError(error)));
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -1,6 +1,6 @@
 import { formatDuration, SECOND } from '../time.ts';
 import type { StatusReport, StatusWindow, StreamStatus } from './status-report.ts';
-import { count, cut, field, type Paint, plain, plural, readable } from './text.ts';
+import { count, cut, field, type Paint, plain, plural, readable, steps } from './text.ts';
 
 /** Windows, rules and letters that are shown of each; the report itself holds all. */
 const SHOWN = 3;
@@ -55,7 +55,7 @@ function formatStream(status: StreamStatus, paint: Paint): string {
       .slice(0, SHOWN)
       .map(({ rule, records }, at) => field(at === 0 ? 'quarantine' : '', `${plural(records, 'record')} by ${rule}`)),
     ...(verdict.state === 'ok' ? [] : [field('safe', verdict.safe)]),
-    ...verdict.next.map((command, at) => field(at === 0 ? 'next' : '', command)),
+    ...steps(verdict.next),
   ];
   return lines.join('\n');
 }

@@ -15,6 +15,12 @@ export function field(label: string, text: string, labelWidth = 14, indent = 2):
   return [`${' '.repeat(indent)}${label.padEnd(labelWidth)}${first}`, ...rest.map((line) => `${margin}${line}`)].join('\n');
 }
 
+/** What is worth doing: a command keeps its line, so that it can be copied. */
+export function steps(next: readonly string[]): string[] {
+  const label = (at: number): string => (at === 0 ? 'next' : '');
+  return next.map((step, at) => (step.startsWith('tidemark ') ? `  ${label(at).padEnd(14)}${step}` : field(label(at), step)));
+}
+
 /** Breaks at blanks; a word that is longer than a line keeps its line for itself, so that keys and URLs can be copied. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

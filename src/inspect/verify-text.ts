@@ -1,4 +1,4 @@
-import { count, cut, field, type Paint, plain, plural, readable, table, wrap } from './text.ts';
+import { count, cut, field, type Paint, plain, plural, readable, steps, table, wrap } from './text.ts';
 import type { Finding, VerifyReport } from './verify-report.ts';
 
 /** Samples and gaps that are shown; the report itself holds more. */
@@ -21,7 +21,7 @@ export function formatVerify(report: VerifyReport, paint: Paint = plain): string
     ...moreLine(report.certificates.breaches.length, paint),
     ...(report.money ?? []).map((sums, at) => field(at === 0 ? 'money' : '', moneyLine(sums))),
     ...findings.flatMap((finding) => ['', ...findingLines(finding, paint)]),
-    ...(next.length > 0 ? ['', ...next.map((command, at) => field(at === 0 ? 'next' : '', command))] : []),
+    ...(next.length > 0 ? ['', ...steps(next)] : []),
   ];
   return lines.join('\n');
 }

@@ -40,7 +40,7 @@ describe('R18, R21: a page that fails at every size', () => {
 
   test('goes to dead letter, the run goes on around it, and says with exit 5 that it is incomplete', async () => {
     expect(first.code, said(first)).toBe(5);
-    expect(first.stdout).toMatch(/payments: [12] in dead letter; see tidemark dead-letter list --stream payments/);
+    expect(first.stdout).toMatch(/payments: [12] in dead letter; see \S*tidemark dead-letter list .*--stream payments/);
     const { missing, keys } = await payments(world);
     expect(keys).toBeGreaterThan(500);
     expect(missing, 'only what lies in the gap is missing').toBeLessThan(10);
