@@ -5,6 +5,7 @@ import type { DeadLetter, Head, Window } from '../../src/manifest/documents.ts';
 import { deadLetterPrefix, headKey, parseRawKey, windowName } from '../../src/store/keys.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { formatInstant } from '../../src/time.ts';
+import { checkHeld } from './gate-invariant.ts';
 import type { SimulatedProcess } from './process.ts';
 import { Violation } from './scheduler.ts';
 
@@ -72,10 +73,11 @@ export class Invariants {
     if (before?.watermark && (head.watermark ?? 0) < before.watermark) throw new Violation(`the watermark of ${stream} falls`);
   }
 
-  /** The warehouse's watermark never passes a poll that is not loaded, nor an open gap. */
+  /** The warehouse's watermark never passes a poll that is not loaded, nor an open gap; nor does anything pass the gate. */
   async committed(): Promise<void> {
     try {
       await this.#checkWatermarks();
+      for (const stream of this.#streams) await checkHeld(this.#store, this.#engine, stream);
     } catch (error) {
       this.violation ??= error;
     }

@@ -27,8 +27,8 @@ export interface Scenario {
 
 export interface WorkerPlan {
   readonly name: string;
-  /** Runs on and on, or is started again and again. */
-  readonly runs: 'on' | 'once' | 'replay';
+  /** Runs on and on, or is started again and again; or somebody at a desk, who decides what waits for it. */
+  readonly runs: 'on' | 'once' | 'replay' | 'operate';
   /** Between two starts. */
   readonly pause: Micros;
   /** Whether each start sweeps over the whole lateness bound. */
@@ -71,7 +71,7 @@ export function drawScenario(dice: Dice): Scenario {
     brownouts: calm ? [] : drawBrownouts(dice, start, end),
     pagination,
     configuration: configurationText(dice.fork('configuration'), streams, pagination, bounds),
-    workers,
+    workers: [...workers, { name: 'desk', runs: 'operate', pause: 2 * every, sweep: false }],
     pace: drawPace(dice),
     faults: calm ? NO_FAULTS : drawFaults(dice.fork('faults')),
     skew,
@@ -243,5 +243,10 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
     version: [updated_at${payments ? ', event_version' : ''}]
 ${payments && dice.chance(0.5) ? '    latestBy: [environment, transaction_id]\n' : ''}    poll: { every: ${seconds(polls.every)}, outOfOrder: ${seconds(polls.outOfOrder)}, lateness: ${seconds(polls.lateness)}, clocks: ${seconds(polls.clocks)}, start: ${seconds(polls.start)}, deadline: 6h }
-${payments ? '' : '    quality:\n      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n'}`;
+${qualityText(payments ? '' : ROWS, dice.chance(0.25) ? VOLUME : '')}`;
 }
+
+const ROWS = '      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n';
+/** So tight that some polls are held. */
+const VOLUME = '      volume: { trailing: 5, band: [0.4, 2] }\n';
+const qualityText = (rows: string, volume: string): string => (rows + volume === '' ? '' : `    quality:\n${rows}${volume}`);

@@ -14,6 +14,7 @@ import type { Stream } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
+import { operate, releaseHeld } from './operator.ts';
 import type { SimulatedProcess } from './process.ts';
 import { drawScenario, type Scenario, type WorkerPlan } from './scenario.ts';
 import { Violation } from './scheduler.ts';
@@ -122,6 +123,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
 
 async function job(world: World, plan: WorkerPlan, count: number, context: Context): Promise<void> {
   const { streams } = world.configuration;
+  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.dice));
   if (plan.runs === 'replay') {
     for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
     return;
@@ -131,14 +133,22 @@ async function job(world: World, plan: WorkerPlan, count: number, context: Conte
     for (const { error } of failures) if (!context.signal?.aborted) assertExplained(stream, error);
 }
 
-/** Replays what landed so far, or asks the source for it again, next to live work. It has no retries of its own: faults end it. */
+/** Replays what landed so far, or asks the source for it again, next to live work. */
 async function pullAgain(world: World, context: Context, stream: Stream, fromSource: boolean): Promise<void> {
-  try {
-    const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
-    if (fromSource) await runBackfill(context, stream, { start: Math.min(range.from, range.to - HOUR), end: range.to }, 2, () => undefined);
+  const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
+  const ends = { start: Math.min(range.from, range.to - HOUR), end: range.to };
+  await excused('pulling again', context, async () => {
+    if (fromSource) await runBackfill(context, stream, ends, 2, () => undefined);
     else await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
+  });
+}
+
+/** What has no retries of its own may be ended by any fault, and by nothing else. */
+async function excused(who: string, context: Context, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
-    if (!context.signal?.aborted) assertExplained('pulling again', error);
+    if (!context.signal?.aborted) assertExplained(who, error);
   }
 }
 
@@ -185,7 +195,8 @@ async function catchUp(world: World): Promise<void> {
     let told = '';
     for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
       const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
-      told = await unfinished(world, reports);
+      const released = await Promise.all(world.configuration.streams.map((stream) => releaseHeld(context, stream)));
+      told = await unfinished(world, [...reports.filter(({ failures }) => failures.length > 0), ...standingOf(reports, released.flat())]);
       if (told === '') return;
       for (const stream of world.configuration.streams) await retryDeadLetters(context, stream);
       await process.clock.sleep((10 * MINUTE) / 1000);
@@ -211,6 +222,10 @@ async function retryDeadLetters(context: Context, stream: Stream): Promise<void>
     await lease.release();
   }
 }
+
+/** What each stream came to, after what was released. */
+const standingOf = (reports: readonly StreamReport[], released: readonly StreamReport[]): StreamReport[] =>
+  reports.map((report) => released.find(({ stream }) => stream === report.stream) ?? report);
 
 async function unfinished(world: World, reports: readonly StreamReport[]): Promise<string> {
   for (const { stream, failures, held, openDeadLetters, watermark, loadedWatermark } of reports) {
