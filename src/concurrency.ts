@@ -23,3 +23,15 @@ export async function allDone<A, B>(one: Promise<A>, other: Promise<B>): Promise
   await Promise.allSettled([one, other]);
   return Promise.all([one, other]);
 }
+
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Lets one piece of work go on at a time, in the order in which they come. The failure of one does not end the next. */
+export function turns(): InTurn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work, work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}

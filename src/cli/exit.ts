@@ -1,5 +1,5 @@
 import { type ErrorCode, TidemarkError } from '../errors.ts';
-import type { StreamReport } from '../pipeline/run.ts';
+import type { StreamReport } from '../pipeline/report.ts';
 
 /** What the process says to whoever started it. docs/OPERATIONS.md tells what to do about each. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3, held: 4, incomplete: 5, stale: 6 } as const;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { messageOf, TidemarkError } from '../errors.ts';
-import { ALL_STAGES, runStreams, type Stage, type StreamReport } from '../pipeline/run.ts';
+import { ALL_STAGES, type Stage, type StreamReport } from '../pipeline/report.ts';
+import { runStreams } from '../pipeline/run.ts';
 import { formatInstant } from '../time.ts';
 import { type Answer, type CommonOptions, durationOption, invokeWithContext, withCommonOptions } from './command.ts';
 import { exitCodeOfRun } from './exit.ts';

@@ -1,12 +1,11 @@
 import type { Micros } from '../clock.ts';
 import { isTidemarkError, messageOf, TidemarkError } from '../errors.ts';
 import { type Attempted, type RetryPolicy, retrying } from '../retry.ts';
-import type { Stream } from '../stream.ts';
-import { CIRCUIT, type ProbeOutcome } from './circuit.ts';
+import { behindCircuit, type SourceSays } from './behind-circuit.ts';
 import type { HttpAnswer } from './client.ts';
-import { type FetchEffects, reportProgress, type WindowJob } from './effects.ts';
+import { reportProgress, type WindowJob } from './effects.ts';
 import { type Judgement, judgeAnswer, type Page } from './judge.ts';
-import { type Credentials, type Position, pageRequest, withoutSecret } from './request.ts';
+import { type Position, pageRequest, withoutSecret } from './request.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
@@ -51,46 +50,16 @@ export type AskOutcome =
  */
 export async function askPage(job: WindowJob, position: Position, size: number, attempts: number): Promise<AskOutcome> {
   const policy: RetryPolicy = { ...PAGE_POLICY, attempts };
-  const asked = await retrying(policy, job.effects, (attempt) => behindCircuit(job, () => attemptPage(job, position, size, attempt)));
+  const asked = await retrying(policy, job.effects, (attempt) =>
+    behindCircuit(job, pageSays, () => attemptPage(job, position, size, attempt)),
+  );
   if (asked.value.kind === 'page') return { ...asked.value, origin: { ...asked.value.origin, attempts: asked.attempts } };
   return { ...asked.value, failure: { ...asked.value.failure, attempts: asked.attempts } };
 }
 
-/** While the source answers nobody, no page's attempts are used up: one probe at a time finds out when it is back. */
-async function behindCircuit(job: WindowJob, attempt: () => Promise<Attempted<AskOutcome>>): Promise<Attempted<AskOutcome>> {
-  const { circuit, signal } = job.effects;
-  if (!circuit) return attempt();
-  const probe = (): Promise<ProbeOutcome> => {
-    job.totals.asked += 1;
-    job.totals.retried += 1;
-    return probeSource(job.effects, job.stream, job.credentials);
-  };
-  const { patienceMs } = job.stream.source.circuit ?? CIRCUIT;
-  const wait = (): Promise<boolean> => circuit.wait({ probe, patienceMs, signal, about: job.window });
-  await wait();
-  const attempted = await attempt();
-  const { value } = attempted;
-  if (value.kind === 'page' || value.kind === 'expired') circuit.answered();
-  if (attempted.done || value.kind !== 'failed' || !value.failure.transient) return attempted;
-  circuit.failed(value.failure.reason, attempted.retryAfterMs);
-  return (await wait()) ? { ...attempted, forgiven: true } : attempted;
-}
-
-/** The cheapest question there is, to a source that did not answer: one record from now on. No page can be what it fails of. */
-export async function probeSource(effects: FetchEffects, stream: Stream, credentials: Credentials): Promise<ProbeOutcome> {
-  const { budget, signal, clock } = effects;
-  await budget.take(signal);
-  const request = pageRequest(stream.source, credentials, { since: clock.now(), cursor: null }, 1);
-  try {
-    const answer = await effects.exchange(request, { timeoutMs: stream.source.timeoutMs, signal });
-    const judgement = judgeAnswer(stream, { url: request.url, cursor: null, size: 1 }, answer, clock.now());
-    if (judgement.kind !== 'transient' && judgement.kind !== 'refused') return { answered: true };
-    const retryAfterMs = judgement.kind === 'transient' ? judgement.retryAfterMs : null;
-    return { answered: false, reason: judgement.reason, retryAfterMs };
-  } catch (error) {
-    if (!isTidemarkError(error, 'SOURCE_UNAVAILABLE')) throw error;
-    return { answered: false, reason: messageOf(error), retryAfterMs: null };
-  }
+function pageSays(value: AskOutcome): SourceSays {
+  if (value.kind !== 'failed') return { answered: true };
+  return value.failure.transient ? { answered: false, reason: value.failure.reason } : null;
 }
 
 async function attemptPage(job: WindowJob, position: Position, size: number, attempt: number): Promise<Attempted<AskOutcome>> {

@@ -64,7 +64,7 @@ export function judgeAnswer(stream: Stream, asked: Asked, answer: HttpAnswer, no
 }
 
 /** A `Retry-After` that is a date is of the partner's clock, which need not be ours. */
-const partnersNow = (answer: HttpAnswer, now: Micros): Micros => statedTime(answer) ?? now;
+export const partnersNow = (answer: HttpAnswer, now: Micros): Micros => statedTime(answer) ?? now;
 
 function hintForStatus(stream: Stream, { status, headers }: HttpAnswer): string {
   if (status === 401 || status === 403) return `Check the credential (${secretReference(stream.source.auth)}) and what it may read.`;

@@ -3,12 +3,13 @@ import { isTidemarkError, messageOf, TidemarkError } from '../errors.ts';
 import { JsonError, LayoutError } from '../json/errors.ts';
 import { type BodyMeasure, measureBody } from '../json/measure.ts';
 import { scalarText } from '../page/times.ts';
-import { type Attempted, retrying } from '../retry.ts';
+import { type Attempted, parseRetryAfter, retrying } from '../retry.ts';
 import type { Stream } from '../stream.ts';
 import { type AnswerOrigin, PAGE_POLICY } from './ask.ts';
+import { behindCircuit, type SourceSays } from './behind-circuit.ts';
 import type { HttpAnswer } from './client.ts';
 import type { WindowJob } from './effects.ts';
-import { layoutOf, type Page, pageTimes } from './judge.ts';
+import { layoutOf, type Page, pageTimes, partnersNow } from './judge.ts';
 import { requestHeaders, secretReference, withoutSecret } from './request.ts';
 
 /** A value for each key column; null where the lookup does not name it. */
@@ -29,7 +30,7 @@ export interface LookedUp {
 export type LookupAnswer =
   /** A page without records where there is no such record. */
   | { readonly kind: 'found' | 'missing'; readonly page: Page; readonly origin: AnswerOrigin }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly says: SourceSays };
 
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 const MISSING = new Set([404, 410]);
@@ -56,9 +57,13 @@ export function lookupUrl(stream: Stream, key: LookupKey): string | null {
 /** Asks for one record, again where that may help, within the budget and the attempts of pages. @throws SOURCE_REFUSED; the signal's reason. */
 export async function askLookup(job: WindowJob, key: LookupKey, url: string): Promise<LookupAnswer> {
   const policy = { ...PAGE_POLICY, attempts: job.stream.source.attempts };
-  const { value, attempts } = await retrying(policy, job.effects, (attempt) => attemptLookup(job, key, url, attempt));
+  const { value, attempts } = await retrying(policy, job.effects, (attempt) =>
+    behindCircuit(job, lookupSays, () => attemptLookup(job, key, url, attempt)),
+  );
   return value.kind === 'failed' ? value : { ...value, origin: { ...value.origin, attempts } };
 }
+
+const lookupSays = (value: LookupAnswer): SourceSays => (value.kind === 'failed' ? value.says : { answered: true });
 
 async function attemptLookup(job: WindowJob, key: LookupKey, plain: string, attempt: number): Promise<Attempted<LookupAnswer>> {
   const { effects, stream, totals, credentials } = job;
@@ -81,18 +86,28 @@ async function attemptLookup(job: WindowJob, key: LookupKey, plain: string, atte
     return conclude(job, key, answer, origin);
   } catch (error) {
     if (!isTidemarkError(error, 'SOURCE_UNAVAILABLE', 'SOURCE_SHAPE')) throw error;
-    return again(messageOf(error));
+    return error.transient ? unavailable(messageOf(error), null) : again(messageOf(error));
   }
 }
 
-const again = (reason: string): Attempted<LookupAnswer> => ({ done: false, value: { kind: 'failed', reason }, retryAfterMs: null });
+const failed = (reason: string, says: SourceSays): LookupAnswer => ({ kind: 'failed', reason, says });
+const again = (reason: string): Attempted<LookupAnswer> => ({ done: false, value: failed(reason, null), retryAfterMs: null });
+const unavailable = (reason: string, retryAfterMs: number | null): Attempted<LookupAnswer> => ({
+  done: false,
+  value: failed(reason, { answered: false, reason }),
+  retryAfterMs,
+});
 
-function conclude({ stream }: WindowJob, key: LookupKey, answer: HttpAnswer, origin: AnswerOrigin): Attempted<LookupAnswer> {
+function conclude({ stream, effects }: WindowJob, key: LookupKey, answer: HttpAnswer, origin: AnswerOrigin): Attempted<LookupAnswer> {
   const { status, body } = answer;
   if (MISSING.has(status)) return { done: true, value: { kind: 'missing', page: emptyPage(body), origin } };
   if (status === 401 || status === 403 || (status >= 300 && status < 400)) throw refused(stream, origin);
-  if (status >= 500 || TRANSIENT.has(status)) return again(`status ${status}`);
-  if (status >= 400) return { done: true, value: { kind: 'failed', reason: `status ${status}` } };
+  if (status >= 500 || TRANSIENT.has(status)) {
+    const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], partnersNow(answer, effects.clock.now()));
+    if (retryAfterMs !== null) effects.budget.pause(Math.min(retryAfterMs, PAGE_POLICY.deadlineMs));
+    return unavailable(`status ${status}`, retryAfterMs);
+  }
+  if (status >= 400) return { done: true, value: failed(`status ${status}`, { answered: true }) };
   try {
     const page = measureLookup(stream, body);
     if (page.measure.records === 0) return { done: true, value: { kind: 'missing', page, origin } };

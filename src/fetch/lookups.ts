@@ -42,7 +42,8 @@ export async function lookUp(effects: FetchEffects, stream: Stream, lease: Lease
 
 async function lookUpOne(job: WindowJob, slot: number, key: LookupKey): Promise<LookedUp> {
   const url = lookupUrl(job.stream, key);
-  const answer: LookupAnswer = url === null ? { kind: 'failed', reason: 'the key is not complete' } : await askLookup(job, key, url);
+  const answer: LookupAnswer =
+    url === null ? { kind: 'failed', reason: 'the key is not complete', says: null } : await askLookup(job, key, url);
   if (answer.kind === 'failed') {
     job.effects.log.warn({ stream: job.stream.name, key, reason: answer.reason }, 'lookup failed');
     return { key, outcome: 'failed', page: null, records: 0, reason: answer.reason };

@@ -1,20 +1,26 @@
 import type { Micros } from '../clock.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
+
+import { provesNothing } from '../manifest/window-kind.ts';
+
 import { latenessReach, outOfOrderReach } from '../reach.ts';
+
 import type { Poll, Stream } from '../stream.ts';
 import { DAY, formatDuration, HOUR } from '../time.ts';
 import { type Overlap, overlapOf } from './overlap.ts';
 
 export type PlanReason = 'resume' | 'first poll' | 'poll' | 'newest first' | 'catch up' | 'sweep out-of-order' | 'sweep lateness';
 
+/** Freshness waits for live windows; history gives way to them. */
+export type Lane = 'live' | 'history';
+
 export interface PlannedWindow {
   readonly window: Window;
   readonly reason: PlanReason;
   /** A sentence. */
   readonly why: string;
-  /** Freshness waits for live windows; history gives way to them. */
-  readonly lane: 'live' | 'history';
+  readonly lane: Lane;
 }
 
 export interface PlannedNext {
@@ -149,8 +155,12 @@ function resume(window: Window, poll: Poll): PlannedWindow {
 }
 
 /** A poll that is no longer than one in time might be. */
-const laneOf = ({ start, end }: Window, { every, overlap }: Poll): 'live' | 'history' =>
+const laneOf = ({ start, end }: Window, { every, overlap }: Poll): Lane =>
   end - start <= (OUTAGE_POLLS + 1) * every + overlap.most ? 'live' : 'history';
+
+/** Whether freshness waits for what was committed: also for what was pushed, and for what somebody looks up. */
+export const settleLane = (window: Window, poll: Poll): Lane =>
+  window.kind === 'poll' ? laneOf(window, poll) : provesNothing(window.kind) ? 'live' : 'history';
 
 /** Live: what was begun is finished first, then the newest. History: the oldest first. Then what is no poll. */
 function inOrder(windows: readonly PlannedWindow[], poll: Poll): PlannedWindow[] {

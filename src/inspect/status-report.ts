@@ -39,6 +39,8 @@ export interface StreamStatus {
   readonly deadLetters: readonly StatusDeadLetter[];
   /** Times in which the source did not answer: what is open, and the last ones; the newest first. */
   readonly incidents: readonly StatusIncident[];
+  /** Begun and not finished: under way, or interrupted; then `goOn` takes them up. */
+  readonly backfills: readonly { readonly from: string; readonly to: string; readonly goOn: string }[];
   readonly held: readonly { readonly batch: string; readonly reason: string; readonly rows: number; readonly at: string }[];
   /** Open records by rule, the most frequent first. */
   readonly quarantine: readonly { readonly rule: string; readonly records: number }[];

@@ -45,6 +45,11 @@ function formatStream(status: StreamStatus, paint: Paint): string {
       .slice(0, SHOWN)
       .map(({ id, reason, lookedUp }) => field('dead letter', cut(`${id}: ${repaired(lookedUp)}${reason}`, LONGEST))),
     ...incidentLines(status),
+    ...status.backfills
+      .slice(0, SHOWN)
+      .map(({ from, to }, at) =>
+        field(at === 0 ? 'backfill' : '', `${readable(from)} to ${readable(to)}, not finished; if nobody is at it, run the command again`),
+      ),
     ...status.held.slice(0, SHOWN).map(({ batch, reason }) => field('held batch', cut(`${batch}: ${reason}`, LONGEST))),
     ...status.quarantine
       .slice(0, SHOWN)

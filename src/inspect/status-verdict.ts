@@ -55,7 +55,7 @@ const isLost = ({ since, pending, loadedWatermark, loadedWatermarkIsEstimate }: 
   since !== null && pending.length === 0 && loadedWatermark === null && !loadedWatermarkIsEstimate;
 
 function commands(facts: Facts): string[] {
-  const { stream, since, fetchedWatermark, held, deadLetters, quarantine, due, open, pending, holder } = facts;
+  const { stream, since, fetchedWatermark, held, deadLetters, quarantine, due, open, pending, holder, backfills } = facts;
   const lost = isLost(facts);
   const option = `--stream ${stream}`;
   const [batch] = held;
@@ -66,6 +66,7 @@ function commands(facts: Facts): string[] {
     ...(letter ? [`tidemark dead-letter retry ${letter.id} ${option}`] : []),
     ...(idle ? [`tidemark run --once ${option}`] : []),
     ...(lost ? [`tidemark replay --from ${since} --to ${fetchedWatermark} ${option}`] : []),
+    ...backfills.map(({ goOn }) => goOn),
     ...(quarantine.length > 0 ? [`tidemark quarantine list ${option}`] : []),
   ];
 }

@@ -8,6 +8,7 @@ import { planWindows } from '../fetch/plan.ts';
 import { listHeld } from '../gate/held.ts';
 import { listQuarantine, type QuarantineEntry } from '../gate/quarantine.ts';
 import type { LedgerEntry, TableSummary } from '../load/warehouse.ts';
+import { unfinishedBackfills } from '../manifest/backfills.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { newHead } from '../manifest/head.ts';
 import { type HolderInfo, isDead, thisProcess } from '../manifest/holder.ts';
@@ -22,7 +23,7 @@ import { formatInstant, HOUR } from '../time.ts';
 import type { Inspection } from './inspection.ts';
 import type { StatusHolder, StatusIncident, StatusReport, StatusWindow, StreamStatus } from './status-report.ts';
 import { judgeStream } from './status-verdict.ts';
-import { instantOrNull, seconds } from './text.ts';
+import { backfillCommand, instantOrNull, seconds } from './text.ts';
 
 /** Of those that ended. */
 const LAST_INCIDENTS = 3;
@@ -119,6 +120,11 @@ async function statusOf(
       at: formatInstant(at),
     })),
     incidents: (await listIncidents(store, stream.name, LAST_INCIDENTS)).map(incidentOf),
+    backfills: (await unfinishedBackfills(store, stream.name)).map((range) => ({
+      from: formatInstant(range.start),
+      to: formatInstant(range.end),
+      goOn: backfillCommand(stream.name, range),
+    })),
     held: held.map(({ batch, reason, rows, at }) => ({ batch, reason, rows, at: formatInstant(at) })),
     quarantine: byRule(await listQuarantine(store, stream.name)),
     table: answer && { rows: answer.summary.rows, latest: instantOrNull(answer.summary.latest) },

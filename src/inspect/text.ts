@@ -60,3 +60,7 @@ export const readable = (instant: string | null): string =>
 export const cut = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
 export const seconds = (micros: Micros): number => Math.round(micros / SECOND);
+
+/** Goes on where the backfill of that range stopped. */
+export const backfillCommand = (stream: string, { start, end }: { readonly start: Micros; readonly end: Micros }): string =>
+  `tidemark backfill --stream ${stream} --from ${formatInstant(start)} --to ${formatInstant(end)}`;

@@ -1,4 +1,6 @@
+import type { WindowRef } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
+import { backfillCommand } from './text.ts';
 import type { Finding, FindingKind, VerifyReport } from './verify-report.ts';
 
 /** What is stored is not what was stored: no command can make those bytes again. */
@@ -27,7 +29,7 @@ export function nextSteps(
   { name }: Stream,
   findings: readonly Finding[],
   coverage: VerifyReport['coverage'],
-  pending: { readonly live: number; readonly backfill: number },
+  pending: { readonly live: number; readonly backfills: readonly WindowRef[] },
 ): string[] {
   const option = `--stream ${name}`;
   const replay = `tidemark replay ${option} --from ${coverage.from ?? 'TIME'} --to ${coverage.to ?? 'TIME'}`;
@@ -42,7 +44,7 @@ export function nextSteps(
     ...(gap?.deadLetter ? [`tidemark dead-letter retry ${gap.deadLetter} ${option}`] : []),
     ...(gap && !gap.deadLetter ? [`tidemark run --once --sweep ${option}`] : []),
     ...(pending.live > 0 ? [`tidemark run --once ${option}`] : []),
-    ...(pending.backfill > 0 ? [`tidemark backfill ${option} of the range that was stopped: it goes on where it stood`] : []),
+    ...pending.backfills.map((range) => backfillCommand(name, range)),
     ...(findings.some((finding) => finding.kind === 'table moved') ? [`tidemark verify ${option}`] : []),
   ];
 }

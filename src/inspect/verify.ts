@@ -1,6 +1,7 @@
 import type { Micros } from '../clock.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
+import { unfinishedBackfills } from '../manifest/backfills.ts';
 import type { Batch, BatchFile, Head } from '../manifest/documents.ts';
 import { sameWindow } from '../manifest/head.ts';
 import type { TimeRange } from '../manifest/landed.ts';
@@ -84,7 +85,10 @@ async function verifyWith(inspection: Inspection, stream: Stream, options: Verif
     certificates,
     money,
     findings: found,
-    next: nextSteps(stream, found, coverage, { live: waiting(raw, head), backfill: waiting(raw, backfill) }),
+    next: nextSteps(stream, found, coverage, {
+      live: waiting(raw, head),
+      backfills: await unfinishedBackfills(store, stream.name),
+    }),
   };
 }
 

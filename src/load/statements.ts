@@ -11,7 +11,7 @@ export const instantSql = (micros: Micros | null): string =>
   micros === null ? 'CAST(NULL AS TIMESTAMPTZ)' : `make_timestamptz(${micros})`;
 const textSql = (text: string | null): string => (text === null ? 'CAST(NULL AS VARCHAR)' : literal(text));
 
-export const hasLayout = (): string => `SELECT 1 AS found FROM duckdb_tables() WHERE schema_name = 'tidemark' AND table_name = 'meta'`;
+export const hasLayout = (): string => `SELECT 1 AS found FROM duckdb_schemas() WHERE schema_name = 'tidemark'`;
 
 export const readLayout = (): string => `SELECT value FROM tidemark.meta WHERE name = 'layout'`;
 

@@ -1,5 +1,5 @@
 import type { Micros } from '../clock.ts';
-import { mapConcurrent } from '../concurrency.ts';
+import { mapConcurrent, turns } from '../concurrency.ts';
 import { expectedRecords, expectedRequests, type Range, splitRange } from '../fetch/backfill-plan.ts';
 import { fetchWindow } from '../fetch/window.ts';
 import { rawScope } from '../landing/scope.ts';
@@ -100,7 +100,9 @@ async function pull(
   parallel: number,
   progress: (progress: BackfillProgress) => void,
 ): Promise<FetchTotals> {
-  const settleAll = oneAtATime(() => settlePending(context, stream, lease));
+  // Chains are fetched side by side, and loaded one after the other.
+  const inTurn = turns();
+  const settleAll = (): Promise<void> => inTurn(() => settlePending(context, stream, lease));
   await settleAll();
   const before = (await stateOf(context, stream, plan, null, lease.head())).chains;
   const left = before.filter(({ state }) => state === 'to do' || state === 'open');
@@ -121,14 +123,8 @@ async function pull(
 async function settlePending(context: Context, stream: Stream, lease: Lease): Promise<void> {
   for (const pending of lease.head().pending) {
     context.signal?.throwIfAborted();
-    await loadPending(context, stream, lease, pending, await normalizePending(context, stream, lease, pending));
+    await loadPending(context, stream, lease, pending, await normalizePending(context, stream, lease, pending), turns());
   }
-}
-
-/** Chains are fetched side by side, and loaded one after the other. */
-function oneAtATime(work: () => Promise<void>): () => Promise<void> {
-  let last: Promise<void> = Promise.resolve();
-  return () => (last = last.catch(() => undefined).then(work));
 }
 
 /** Adds up what the chains ask, and reckons what is left: as many requests for each chain to come as those done took, at their pace. */

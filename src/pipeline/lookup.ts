@@ -10,7 +10,8 @@ import { createJson } from '../store/json.ts';
 import { candidateKey } from '../store/keys.ts';
 import type { Stream } from '../stream.ts';
 import type { Context } from './context.ts';
-import { runStreams, type StreamReport } from './run.ts';
+import type { StreamReport } from './report.ts';
+import { runStreams } from './run.ts';
 import { openGaps } from './settle-window.ts';
 import { safeWatermark } from './watermark.ts';
 

@@ -1,4 +1,6 @@
 import { noteLook } from '../certify/looks.ts';
+import type { Micros } from '../clock.ts';
+import type { InTurn } from '../concurrency.ts';
 import { listDeadLetters } from '../fetch/dead-letter.ts';
 import { hold, showHeld } from '../gate/held.ts';
 import { judgeVolume, type WindowVolume } from '../gate/volume.ts';
@@ -52,37 +54,64 @@ async function notedBatches(context: Context, stream: Stream, pending: PendingWi
   return batches.length < documents.length || batches.some((batch) => isVoid(batch, ledger)) ? null : batches;
 }
 
-/** Takes a normalized window through the gate and into the warehouse, and out of the head's list where nothing of it is held. */
+/**
+ * Takes a normalized window through the gate and into the warehouse, and out of the head's list where nothing of it is held.
+ * @param inTurn shared by all who settle windows of one head at once.
+ */
 export async function loadPending(
   context: Context,
   stream: Stream,
   lease: Lease,
   pending: PendingWindow,
   batches: readonly Batch[],
+  inTurn: InTurn,
 ): Promise<Settlement> {
   const admitted = await admit(context, stream, pending, batches);
-  const gaps = await openGaps(context, stream);
   const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  // A head without a watermark is that of backfills, which move none.
-  if (!joins && lease.head().watermark !== null && !provesNothing(pending.window.kind) && !hasPollBefore(lease.head(), pending))
+  if (!joins && (await isLost(context, stream, lease.head(), pending)))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));
   for (const [index, batch] of admitted.entries()) {
     if (loaded.has(batch.id)) continue;
     const isLast = isWhole && index === admitted.length - 1;
-    await loadBatch(context, stream, batch, isLast && joins ? safeWatermark(lease.head(), pending, gaps) : null);
+    await loadBatch(context, stream, batch, isLast && joins ? await reachable(context, stream, lease, pending) : null);
   }
   if (await isHeld(context, stream, batches)) return 'held';
   if (isAhead(lease.head(), pending.window)) return 'ahead';
   await noteLook(context.store, pending.manifest);
-  await lease.update(settle(pending.manifest));
-  const watermark = joins ? safeWatermark(lease.head(), null, gaps) : null;
-  if (watermark !== null) await context.warehouse.advance(stream.name, watermark);
+  await inTurn(() => conclude(context, stream, lease, pending));
   return 'loaded';
 }
 
-/** Then the window joins what will be loaded: after an outage the newest comes first. */
+/**
+ * Takes a loaded window out of the head's list, and the watermark as far as what is left lets it. In turn: of two windows that end at once,
+ * each would else see the other in its way, or not join what the other is about to reach, and neither would move it.
+ */
+async function conclude(context: Context, stream: Stream, lease: Lease, pending: PendingWindow): Promise<void> {
+  await lease.update(settle(pending.manifest));
+  const loaded = await context.warehouse.watermark(stream.name);
+  if (!joinsLoaded(lease.head(), loaded, pending.window)) return;
+  const watermark = await reachable(context, stream, lease, null);
+  if (watermark !== null) await context.warehouse.advance(stream.name, watermark);
+}
+
+/** The head is taken before the gaps are read: those of whatever its watermark has passed were written before it did. */
+async function reachable(context: Context, stream: Stream, lease: Lease, settled: PendingWindow | null): Promise<Micros | null> {
+  const head = lease.head();
+  return safeWatermark(head, settled, await openGaps(context, stream));
+}
+
+/**
+ * Whether a poll finds a warehouse that holds less than was loaded into it. It does not where what lies before the window is still on its
+ * way, as after an outage, or is missing in a gap. A head without a watermark is that of backfills, which move none.
+ */
+async function isLost(context: Context, stream: Stream, head: Head, pending: PendingWindow): Promise<boolean> {
+  const { kind, start } = pending.window;
+  if (head.watermark === null || provesNothing(kind) || hasPollBefore(head, pending)) return false;
+  return !(await openGaps(context, stream)).some(({ from }) => from < start);
+}
+
 const hasPollBefore = ({ open, pending }: Head, { window }: PendingWindow): boolean =>
   [...open, ...pending.map((other) => other.window)].some(({ kind, start }) => kind === 'poll' && start < window.start);
 

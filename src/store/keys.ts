@@ -100,11 +100,18 @@ export const partKey = (stream: string, batch: string, kind: 'part' | 'sightings
 export const headKey = (stream: string): string => `state/${stream}/head.json`;
 /** The name under which a stream's backfills keep a head of their own, with a lease and epochs of its own. */
 export const backfillHead = (stream: string): string => `${stream}/backfill`;
+export const backfillsPrefix = (stream: string): string => `state/${stream}/backfill/`;
 /** Everything of the backfills of one range; each pull of it has a number. */
 export const backfillPrefix = (stream: string, range: WindowRef): string =>
-  `state/${stream}/backfill/${compactInstant(range.start)}_${compactInstant(range.end)}/`;
+  `${backfillsPrefix(stream)}${compactInstant(range.start)}_${compactInstant(range.end)}/`;
 export const backfillKey = (stream: string, range: WindowRef, number: number, what: 'plan' | 'done'): string =>
   `${backfillPrefix(stream, range)}${String(number).padStart(4, '0')}.${what}.json`;
+/** @returns null for any other key, the head's too. */
+export function parseBackfillKey(key: string): { range: WindowRef; number: number; what: 'plan' | 'done' } | null {
+  const [, from, to, number, what] = /\/backfill\/([^/_]+)_([^/_]+)\/(\d+)\.(plan|done)\.json$/.exec(key) ?? [];
+  const [start, end] = [parseCompact(from), parseCompact(to)];
+  return start === null || end === null ? null : { range: { start, end }, number: Number(number), what: what as 'plan' | 'done' };
+}
 export const schemaKey = (stream: string): string => `state/${stream}/schema.json`;
 /** What is asked of one origin with one key counts as one, whichever streams ask; `name` says both (no secrets). */
 export function budgetKey(name: string): string {

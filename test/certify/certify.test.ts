@@ -5,6 +5,8 @@ import { type Observation, rootOf } from '../../src/certify/root.ts';
 import { measureRecords } from '../../src/json/measure.ts';
 import type { Manifest, Receipt } from '../../src/manifest/documents.ts';
 import { contentHash } from '../../src/page/record.ts';
+import { ALL_STAGES, type Stage } from '../../src/pipeline/report.ts';
+import { runStreams } from '../../src/pipeline/run.ts';
 import { readBody } from '../../src/store/compress.ts';
 import { getJson } from '../../src/store/json.ts';
 import { certificateKey, rawPrefix, receiptKey } from '../../src/store/keys.ts';
@@ -135,4 +137,23 @@ describe('R13, R18: hours that have become certain', () => {
     await looksFor(35);
     expect((await world.store.get(certificateKey('payments', certificate.hour)))?.body).toEqual(before?.body);
   });
+});
+
+test('R17: stages that are run one by one, as a scheduler does, certify with the last', async () => {
+  const world = await certifiedWorld();
+  try {
+    const certified: Record<Stage, number> = { fetch: 0, normalize: 0, load: 0 };
+    for (const hours of [1.5, 5, 29.5, 31, 33]) {
+      for (const stage of ALL_STAGES) {
+        const options = { once: true, sweep: false, until: null, stages: [stage] };
+        const [report] = await world.at(hours, (context) => runStreams(context, [world.payments], options));
+        expect(report?.failures).toEqual([]);
+        certified[stage] += report?.certified ?? 0;
+      }
+    }
+    expect(certified.normalize).toBe(0);
+    expect(certified.fetch + certified.load).toBeGreaterThan(0);
+  } finally {
+    await world.close();
+  }
 });

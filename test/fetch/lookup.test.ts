@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CIRCUIT, createCircuit, mostProbes } from '../../src/fetch/circuit.ts';
 import { showDeadLetter } from '../../src/fetch/dead-letter.ts';
 import { culpritOf, repairByLookup, unasked } from '../../src/fetch/letter-lookup.ts';
 import { type LookupKey, lookupUrl } from '../../src/fetch/lookup.ts';
@@ -90,6 +91,29 @@ describe('R1: a record that is looked up', () => {
     const failing = await withLookup(() => wrong);
     expect((await lookUpIn(failing, [['e3']])).lookedUp).toMatchObject([{ outcome: 'failed', page: null }]);
     expect(failing.server.requests).toHaveLength(3);
+  });
+
+  test('R14: waits while the source answers nobody, with single probes, and uses up none of its attempts', async () => {
+    const away = 40 * 60_000;
+    const bench: Bench = await benchFor((request) => {
+      if (bench.clock.monotonicMs() - began < away) return { status: 503 };
+      const id = idOf(request);
+      return id === null ? { body: honestly(ROWS, request) } : page(id);
+    });
+    const began = bench.clock.monotonicMs();
+    const patient = { ...CIRCUIT, patienceMs: 4 * 3_600_000 };
+    Object.assign(bench.stream.source, { lookup: `${bench.server.url}/event/{event_id}`, circuit: patient });
+    const circuit = createCircuit('http://partner', { ...CIRCUIT, failures: 2 }, bench.effects);
+    const done = await lookUpIn({ ...bench, effects: { ...bench.effects, circuit } }, [['e3'], ['e9']]);
+    expect(done.lookedUp).toMatchObject([{ outcome: 'found' }, { outcome: 'found' }]);
+    expect(bench.server.requests.length).toBeLessThanOrEqual(2 + mostProbes(away, CIRCUIT) + 1 + 2);
+  });
+
+  test('R14: comes back no sooner than a partner that limits asks for', async () => {
+    const bench = await withLookup((id, { count }) => (count === 1 ? { status: 429, headers: { 'retry-after': '90' } } : page(id)));
+    const began = bench.clock.monotonicMs();
+    expect((await lookUpIn(bench, [['e3']])).lookedUp).toMatchObject([{ outcome: 'found' }]);
+    expect(bench.clock.monotonicMs() - began).toBeGreaterThanOrEqual(90_000);
   });
 
   test('whose key is refused ends the asking; what landed before is committed by the next run', async () => {

@@ -73,15 +73,18 @@ test('R4, R20: a killed backfill goes on where it stopped, moves no watermark, s
   expect(answerOf(await world.run(NOW, [...BACKFILL, '--plan']))).toMatchObject({ pull: 2, finishedAt: expect.any(String) });
 });
 
-test('R4, R19: to verify, what a backfill landed before it was stopped is on its way, not lost', async () => {
-  world = await openWorld({ seed: 41, pageSize: 40, partner: { faults: 'none' } });
-  const killed = await world.run(NOW, BACKFILL, dyingAt('before 1 batch\\.json'));
+test('R18: what a backfill landed before it died is no finding, and status and verify say what goes on with it', async () => {
+  world = await openWorld({ seed: 45, pageSize: 40, partner: { faults: 'none', start: NOW - 30 * HOUR } });
+  const killed = await world.run(NOW, [...BACKFILL, '--parallel', '1'], dyingAt('after 1 batch\\.json'));
   expect(killed.signal, said(killed)).toBe('SIGKILL');
+  const goOn = `tidemark backfill ${RANGE.join(' ')}`;
   const verified = await world.run(NOW, ['verify', '--stream', 'payments', '--json']);
-  const { findings, raw, next } = [JSON.parse(verified.stdout)].flat()[0];
-  expect(findings, said(verified)).toEqual([]);
-  expect(raw.notNormalized).toBeGreaterThan(0);
-  expect(next).toEqual([expect.stringContaining('tidemark backfill --stream payments')]);
+  expect(JSON.parse(verified.stdout), said(verified)).toMatchObject([{ findings: [], raw: { pendingWindows: 1 }, next: [goOn] }]);
+  const stands = await world.run(NOW, ['status', '--stream', 'payments']);
+  expect(stands.stdout).toMatch(/backfill +2026-11-\d\d .* not finished/);
+  expect(stands.stdout.replaceAll(/\s+/g, ' ')).toContain(goOn);
+  expect((await world.run(NOW, BACKFILL)).code).toBe(0);
+  expect((await world.run(NOW, ['status', '--stream', 'payments'])).stdout).not.toContain('not finished');
 });
 
 test('R1, R3, R4: beside a backfill a live run gets through, and the partner sees no more requests than the key allows', async () => {

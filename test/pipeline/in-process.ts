@@ -1,7 +1,8 @@
 import { clockStartingAt, type Micros } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { openContext } from '../../src/pipeline/context.ts';
-import { ALL_STAGES, runStreams, type StreamReport } from '../../src/pipeline/run.ts';
+import { ALL_STAGES, type StreamReport } from '../../src/pipeline/report.ts';
+import { runStreams } from '../../src/pipeline/run.ts';
 import type { TestWorld } from '../system/world.ts';
 
 /** One `run --once` at a time of the partner's clock, in this process: for properties over many runs. */
