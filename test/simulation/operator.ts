@@ -1,6 +1,7 @@
 import { decideHeld, listHeld } from '../../src/gate/held.ts';
 import type { Context } from '../../src/pipeline/context.ts';
-import { runStreams, type StreamReport } from '../../src/pipeline/run.ts';
+import type { StreamReport } from '../../src/pipeline/report.ts';
+import { runStreams } from '../../src/pipeline/run.ts';
 import type { Stream } from '../../src/stream.ts';
 import type { Dice } from './dice.ts';
 

@@ -15,8 +15,10 @@ import type { Stream } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
+import { listen } from './listen.ts';
 import { operate, releaseHeld } from './operator.ts';
 import type { SimulatedProcess } from './process.ts';
+import { withPushed } from './pushed-truth.ts';
 import { drawScenario, type Scenario, type WorkerPlan } from './scenario.ts';
 import { Violation } from './scheduler.ts';
 import { assertExplained, openWorld, type World } from './world.ts';
@@ -77,6 +79,7 @@ async function live(world: World): Promise<void> {
     },
   };
   for (const plan of scenario.workers) scheduler.at(scenario.start + world.dice.between(0, 60) * SECOND, () => begin(world, plan, 1, life));
+  for (const [index, at] of scenario.bursts.entries()) scheduler.at(at, () => burst(world, index + 1, life));
   let over = false;
   scheduler.at(scenario.end, () => {
     over = true;
@@ -91,6 +94,22 @@ async function live(world: World): Promise<void> {
   await scheduler.run(() => running.size === 0);
 }
 
+/** How long somebody listens for one burst of pushes, and how many processes do. */
+const BURST = 4 * MINUTE;
+const EARS = 2;
+
+/** The partner pushes what is new, and what nobody took the last time. */
+function burst(world: World, number: number, life: Life): void {
+  const { scheduler, pusher, source } = world;
+  const listening = world.configuration.streams.filter(({ listen }) => listen);
+  if (listening.length === 0 || world.faults.over) return;
+  const until = scheduler.now() + BURST;
+  for (let ear = 1; ear <= EARS; ear++)
+    begin(world, { name: `ear${number}${ear}`, runs: 'listen', pause: SECOND, sweep: false, until }, 1, life);
+  pusher.sendRest();
+  for (const stream of listening) pusher.burst(stream, source[stream.name as StreamName], scheduler.now() - stream.poll.lateness / 2);
+}
+
 interface Life {
   readonly running: Set<SimulatedProcess>;
   failed(error: unknown): void;
@@ -98,7 +117,7 @@ interface Life {
 
 /** Starts a worker once more, and sees to it that it is started again whatever becomes of it. */
 function begin(world: World, plan: WorkerPlan, count: number, life: Life): void {
-  if (world.faults.over) return;
+  if (world.faults.over || world.scheduler.now() >= (plan.until ?? Number.POSITIVE_INFINITY)) return;
   const { scheduler, scenario, faults } = world;
   const { process, context } = world.open(`${plan.name}.${count}`, Math.round((world.dice.next() * 2 - 1) * scenario.skew));
   life.running.add(process);
@@ -113,7 +132,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
     });
   scheduler.note(process.name, `begins: ${plan.runs}`, true);
   const lead = async (): Promise<void> => {
-    await job(world, plan, count, context);
+    await job(world, plan, count, context, process);
     await context.close();
     scheduler.note(process.name, 'ends', true);
     scheduler.at(scheduler.now(), () => exit(scheduler, process));
@@ -122,8 +141,11 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
   lead().catch((error: unknown) => life.failed(error));
 }
 
-async function job(world: World, plan: WorkerPlan, count: number, context: Context): Promise<void> {
+async function job(world: World, plan: WorkerPlan, count: number, context: Context, process: SimulatedProcess): Promise<void> {
   const { streams } = world.configuration;
+  const { until } = plan;
+  if (until !== undefined)
+    return excused('listening', context, () => listen(world.pusher, process, context, streams, until - world.scheduler.now()));
   if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.dice));
   if (plan.runs === 'replay') {
     for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
@@ -192,6 +214,7 @@ async function catchUp(world: World): Promise<void> {
   const { process, context } = world.open('last', 0);
   let done = false;
   const run = async (): Promise<void> => {
+    if (world.configuration.streams.some((stream) => stream.listen)) await takeRest(world, process, context);
     await process.clock.sleep(Math.max(0, scenario.end + late + scenario.skew + MINUTE - scheduler.now()) / 1000);
     let told = '';
     for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
@@ -210,6 +233,17 @@ async function catchUp(world: World): Promise<void> {
   );
   await scheduler.run(() => done);
   if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
+}
+
+/** Nothing goes wrong any more: somebody listens until the partner is rid of everything. */
+async function takeRest({ pusher, configuration }: World, process: SimulatedProcess, context: Context): Promise<void> {
+  for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
+    const listening = listen(pusher, process, context, configuration.streams, BURST);
+    pusher.sendRest();
+    await listening;
+    if (pusher.isDone) return;
+  }
+  throw new Violation('pushes are not taken, though nothing goes wrong');
 }
 
 /** What an operator does: what no sweep reaches any more is asked for by hand. */
@@ -236,14 +270,15 @@ async function unfinished(world: World, reports: readonly StreamReport[]): Promi
     if (held > 0 || openDeadLetters > 0) return `${stream} has ${held} held batches and ${openDeadLetters} dead letters`;
     if (watermark !== loadedWatermark) return `the warehouse's watermark of ${stream} stays behind: ${loadedWatermark}, not ${watermark}`;
     const head = (await readHead(world.bucket.store, stream))?.head;
-    if (!head || head.open.length + head.pending.length > 0) return `${stream} has windows that are open or pending`;
+    if (!head || head.open.length + head.pending.length + (head.pushes?.open.length ?? 0) > 0)
+      return `${stream} has windows that are open or pending`;
   }
   return '';
 }
 
 /** The table is the partner's truth, and everything that was kept agrees with it. @returns the keys that were compared. */
 async function check(world: World): Promise<number> {
-  const { scheduler, file, configuration, bucket, partner, source } = world;
+  const { scheduler, file, configuration, bucket, partner, source, pusher } = world;
   await world.invariants.checkRaw();
   if (partner.service.stats.overLimit > 0) throw new Violation(`R1: ${partner.service.stats.overLimit} requests beyond the limit`);
   const { engine } = file;
@@ -260,7 +295,9 @@ async function check(world: World): Promise<number> {
   let keys = 0;
   for (const stream of configuration.streams) {
     const name = stream.name as StreamName;
-    const proof = await prove(warehouse, stream, { truth: () => truth(source[name], { now: scheduler.now() }) });
+    const proof = await prove(warehouse, stream, {
+      truth: () => withPushed(truth(source[name], { now: scheduler.now() }), pusher.unlisted(name)),
+    });
     if (proof.keys > 0 && !isProved(proof)) throw new Violation(`the table is not the truth: ${JSON.stringify(proof)}`);
     if (proof.rows !== proof.keys) throw new Violation(`the table has ${proof.rows} rows of ${proof.keys}`);
     keys += proof.keys;
