@@ -12,6 +12,7 @@ import { getJson } from '../store/json.ts';
 import { receiptKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Stream } from '../stream.ts';
+import { behindGate } from './behind-gate.ts';
 import type { Context } from './context.ts';
 import { loadBatch } from './load-batch.ts';
 import { normalizeSlice } from './normalize-window.ts';
@@ -75,12 +76,17 @@ const shardOf = (key: string, count: number): number => createHash('sha256').upd
 async function replaySlice(
   context: Context,
   stream: Stream,
-  pages: readonly PageSource[],
+  listed: readonly PageSource[],
   options: ReplayOptions,
   report: ReplayReport,
 ): Promise<void> {
   context.signal?.throwIfAborted();
   const ledger = await context.warehouse.ledger(stream.name);
+  const isBehindGate = await behindGate(context, stream, ledger);
+  const pages = listed.filter(({ key }) => !isBehindGate(key));
+  if (pages.length < listed.length)
+    context.log.info({ stream: stream.name, pages: listed.length - pages.length }, 'pages behind the gate left out');
+  if (pages.length === 0) return;
   const batch = await normalizeSlice(context, stream, { pages, origin: 'replay', window: null }, ledger);
   count(report, batch);
   if (!options.load) return;

@@ -19,6 +19,8 @@ export interface Scenario {
   /** YAML, as somebody would write it. */
   readonly configuration: string;
   readonly workers: readonly WorkerPlan[];
+  /** When the partner pushes what is new, and somebody listens; nobody does in between. */
+  readonly bursts: readonly Micros[];
   readonly pace: Pace;
   readonly faults: FaultRates;
   /** How far wall clocks of processes are ahead of the partner's, or behind it, at most: what the configuration allows for. */
@@ -27,12 +29,14 @@ export interface Scenario {
 
 export interface WorkerPlan {
   readonly name: string;
-  /** Runs on and on, or is started again and again. */
-  readonly runs: 'on' | 'once' | 'replay';
+  /** Runs on and on, or is started again and again; or somebody at a desk, who decides what waits for it. */
+  readonly runs: 'on' | 'once' | 'replay' | 'operate' | 'listen';
   /** Between two starts. */
   readonly pause: Micros;
   /** Whether each start sweeps over the whole lateness bound. */
   readonly sweep: boolean;
+  /** Is not started again after this. */
+  readonly until?: Micros;
 }
 
 /** Passes over all workers that a world has about: what a seed may cost. */
@@ -71,7 +75,8 @@ export function drawScenario(dice: Dice): Scenario {
     brownouts: calm ? [] : drawBrownouts(dice, start, end),
     pagination,
     configuration: configurationText(dice.fork('configuration'), streams, pagination, bounds),
-    workers,
+    workers: [...workers, { name: 'desk', runs: 'operate', pause: 2 * every, sweep: false }],
+    bursts: drawBursts(dice.fork('bursts'), start, end),
     pace: drawPace(dice),
     faults: calm ? NO_FAULTS : drawFaults(dice.fork('faults')),
     skew,
@@ -155,6 +160,9 @@ function drawBrownouts(dice: Dice, start: Micros, end: Micros): Scenario['browno
     return { from, to: from + dice.spread(1, 40) * MINUTE };
   });
 }
+
+const drawBursts = (dice: Dice, start: Micros, end: Micros): Scenario['bursts'] =>
+  Array.from({ length: dice.pick([1, 2, 3]) }, () => start + Math.floor(dice.next() * (end - start)));
 
 function drawPace(dice: Dice): Pace {
   const unit = dice.pick([0, 20_000, 300_000]);
@@ -243,5 +251,14 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
     version: [updated_at${payments ? ', event_version' : ''}]
 ${payments && dice.chance(0.5) ? '    latestBy: [environment, transaction_id]\n' : ''}    poll: { every: ${seconds(polls.every)}, outOfOrder: ${seconds(polls.outOfOrder)}, lateness: ${seconds(polls.lateness)}, clocks: ${seconds(polls.clocks)}, start: ${seconds(polls.start)}, deadline: 6h }
-${payments ? '' : '    quality:\n      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n'}`;
+${dice.chance(0.3) ? listenText(polls) : ''}${qualityText(payments ? '' : ROWS, dice.chance(0.25) ? VOLUME : '')}`;
 }
+
+/** Windows of pushes as long as polls are apart: whoever runs on and on looks that often for them. */
+const listenText = ({ every }: Polls): string =>
+  `    listen: { secrets: env:PUSH, delivery: x-delivery-id, body: ndjson, tolerance: 20m, window: ${Math.min(every, HOUR) / SECOND}s }\n`;
+
+const ROWS = '      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n';
+/** So tight that some polls are held. */
+const VOLUME = '      volume: { trailing: 5, band: [0.4, 2] }\n';
+const qualityText = (rows: string, volume: string): string => (rows + volume === '' ? '' : `    quality:\n${rows}${volume}`);

@@ -15,7 +15,10 @@ import type { Stream } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
+import { listen } from './listen.ts';
+import { operate, releaseHeld } from './operator.ts';
 import type { SimulatedProcess } from './process.ts';
+import { withPushed } from './pushed-truth.ts';
 import { drawScenario, type Scenario, type WorkerPlan } from './scenario.ts';
 import { Violation } from './scheduler.ts';
 import { assertExplained, openWorld, type World } from './world.ts';
@@ -76,6 +79,7 @@ async function live(world: World): Promise<void> {
     },
   };
   for (const plan of scenario.workers) scheduler.at(scenario.start + world.dice.between(0, 60) * SECOND, () => begin(world, plan, 1, life));
+  for (const [index, at] of scenario.bursts.entries()) scheduler.at(at, () => burst(world, index + 1, life));
   let over = false;
   scheduler.at(scenario.end, () => {
     over = true;
@@ -90,6 +94,22 @@ async function live(world: World): Promise<void> {
   await scheduler.run(() => running.size === 0);
 }
 
+/** How long somebody listens for one burst of pushes, and how many processes do. */
+const BURST = 4 * MINUTE;
+const EARS = 2;
+
+/** The partner pushes what is new, and what nobody took the last time. */
+function burst(world: World, number: number, life: Life): void {
+  const { scheduler, pusher, source } = world;
+  const listening = world.configuration.streams.filter(({ listen }) => listen);
+  if (listening.length === 0 || world.faults.over) return;
+  const until = scheduler.now() + BURST;
+  for (let ear = 1; ear <= EARS; ear++)
+    begin(world, { name: `ear${number}${ear}`, runs: 'listen', pause: SECOND, sweep: false, until }, 1, life);
+  pusher.sendRest();
+  for (const stream of listening) pusher.burst(stream, source[stream.name as StreamName], scheduler.now() - stream.poll.lateness / 2);
+}
+
 interface Life {
   readonly running: Set<SimulatedProcess>;
   failed(error: unknown): void;
@@ -97,7 +117,7 @@ interface Life {
 
 /** Starts a worker once more, and sees to it that it is started again whatever becomes of it. */
 function begin(world: World, plan: WorkerPlan, count: number, life: Life): void {
-  if (world.faults.over) return;
+  if (world.faults.over || world.scheduler.now() >= (plan.until ?? Number.POSITIVE_INFINITY)) return;
   const { scheduler, scenario, faults } = world;
   const { process, context } = world.open(`${plan.name}.${count}`, Math.round((world.dice.next() * 2 - 1) * scenario.skew));
   life.running.add(process);
@@ -112,7 +132,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
     });
   scheduler.note(process.name, `begins: ${plan.runs}`, true);
   const lead = async (): Promise<void> => {
-    await job(world, plan, count, context);
+    await job(world, plan, count, context, process);
     await context.close();
     scheduler.note(process.name, 'ends', true);
     scheduler.at(scheduler.now(), () => exit(scheduler, process));
@@ -121,8 +141,12 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
   lead().catch((error: unknown) => life.failed(error));
 }
 
-async function job(world: World, plan: WorkerPlan, count: number, context: Context): Promise<void> {
+async function job(world: World, plan: WorkerPlan, count: number, context: Context, process: SimulatedProcess): Promise<void> {
   const { streams } = world.configuration;
+  const { until } = plan;
+  if (until !== undefined)
+    return excused('listening', context, () => listen(world.pusher, process, context, streams, until - world.scheduler.now()));
+  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.dice));
   if (plan.runs === 'replay') {
     for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
     return;
@@ -132,14 +156,22 @@ async function job(world: World, plan: WorkerPlan, count: number, context: Conte
     for (const { error } of failures) if (!context.signal?.aborted) assertExplained(stream, error);
 }
 
-/** Replays what landed so far, or asks the source for it again, next to live work. It has no retries of its own: faults end it. */
+/** Replays what landed so far, or asks the source for it again, next to live work. */
 async function pullAgain(world: World, context: Context, stream: Stream, fromSource: boolean): Promise<void> {
-  try {
-    const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
-    if (fromSource) await runBackfill(context, stream, { start: Math.min(range.from, range.to - HOUR), end: range.to }, 2, () => undefined);
+  const range = { from: world.scenario.partner.start ?? 0, to: world.scheduler.now() };
+  const ends = { start: Math.min(range.from, range.to - HOUR), end: range.to };
+  await excused('pulling again', context, async () => {
+    if (fromSource) await runBackfill(context, stream, ends, 2, () => undefined);
     else await replay(context, stream, pagesOfRange(context, stream, range), { load: true, shard: null });
+  });
+}
+
+/** What has no retries of its own may be ended by any fault, and by nothing else. */
+async function excused(who: string, context: Context, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
-    if (!context.signal?.aborted) assertExplained('pulling again', error);
+    if (!context.signal?.aborted) assertExplained(who, error);
   }
 }
 
@@ -182,11 +214,13 @@ async function catchUp(world: World): Promise<void> {
   const { process, context } = world.open('last', 0);
   let done = false;
   const run = async (): Promise<void> => {
+    if (world.configuration.streams.some((stream) => stream.listen)) await takeRest(world, process, context);
     await process.clock.sleep(Math.max(0, scenario.end + late + scenario.skew + MINUTE - scheduler.now()) / 1000);
     let told = '';
     for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
       const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
-      told = await unfinished(world, reports);
+      const released = await Promise.all(world.configuration.streams.map((stream) => releaseHeld(context, stream)));
+      told = await unfinished(world, [...reports.filter(({ failures }) => failures.length > 0), ...standingOf(reports, released.flat())]);
       if (told === '') return;
       for (const stream of world.configuration.streams) await retryDeadLetters(context, stream);
       await process.clock.sleep((10 * MINUTE) / 1000);
@@ -201,6 +235,17 @@ async function catchUp(world: World): Promise<void> {
   if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
 }
 
+/** Nothing goes wrong any more: somebody listens until the partner is rid of everything. */
+async function takeRest({ pusher, configuration }: World, process: SimulatedProcess, context: Context): Promise<void> {
+  for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
+    const listening = listen(pusher, process, context, configuration.streams, BURST);
+    pusher.sendRest();
+    await listening;
+    if (pusher.isDone) return;
+  }
+  throw new Violation('pushes are not taken, though nothing goes wrong');
+}
+
 /** What an operator does: what no sweep reaches any more is asked for by hand. */
 async function retryDeadLetters(context: Context, stream: Stream): Promise<void> {
   const open = await listDeadLetters(context.store, stream.name, 'open');
@@ -213,6 +258,10 @@ async function retryDeadLetters(context: Context, stream: Stream): Promise<void>
   }
 }
 
+/** What each stream came to, after what was released. */
+const standingOf = (reports: readonly StreamReport[], released: readonly StreamReport[]): StreamReport[] =>
+  reports.map((report) => released.find(({ stream }) => stream === report.stream) ?? report);
+
 async function unfinished(world: World, reports: readonly StreamReport[]): Promise<string> {
   for (const { stream, failures, held, openDeadLetters, watermark, loadedWatermark } of reports) {
     const [first] = failures;
@@ -221,14 +270,15 @@ async function unfinished(world: World, reports: readonly StreamReport[]): Promi
     if (held > 0 || openDeadLetters > 0) return `${stream} has ${held} held batches and ${openDeadLetters} dead letters`;
     if (watermark !== loadedWatermark) return `the warehouse's watermark of ${stream} stays behind: ${loadedWatermark}, not ${watermark}`;
     const head = (await readHead(world.bucket.store, stream))?.head;
-    if (!head || head.open.length + head.pending.length > 0) return `${stream} has windows that are open or pending`;
+    if (!head || head.open.length + head.pending.length + (head.pushes?.open.length ?? 0) > 0)
+      return `${stream} has windows that are open or pending`;
   }
   return '';
 }
 
 /** The table is the partner's truth, and everything that was kept agrees with it. @returns the keys that were compared. */
 async function check(world: World): Promise<number> {
-  const { scheduler, file, configuration, bucket, partner, source } = world;
+  const { scheduler, file, configuration, bucket, partner, source, pusher } = world;
   await world.invariants.checkRaw();
   if (partner.service.stats.overLimit > 0) throw new Violation(`R1: ${partner.service.stats.overLimit} requests beyond the limit`);
   const { engine } = file;
@@ -245,7 +295,9 @@ async function check(world: World): Promise<number> {
   let keys = 0;
   for (const stream of configuration.streams) {
     const name = stream.name as StreamName;
-    const proof = await prove(warehouse, stream, { truth: () => truth(source[name], { now: scheduler.now() }) });
+    const proof = await prove(warehouse, stream, {
+      truth: () => withPushed(truth(source[name], { now: scheduler.now() }), pusher.unlisted(name)),
+    });
     if (proof.keys > 0 && !isProved(proof)) throw new Violation(`the table is not the truth: ${JSON.stringify(proof)}`);
     if (proof.rows !== proof.keys) throw new Violation(`the table has ${proof.rows} rows of ${proof.keys}`);
     keys += proof.keys;

@@ -22,6 +22,7 @@ import { Faults } from './faults.ts';
 import { inlinePool, ownEngine } from './inline-pool.ts';
 import { Invariants } from './invariants.ts';
 import { SimulatedProcess } from './process.ts';
+import { PUSH_SECRET, Pusher } from './pushes.ts';
 import type { Scenario } from './scenario.ts';
 import { Scheduler, Violation } from './scheduler.ts';
 import { Trace } from './trace.ts';
@@ -51,6 +52,7 @@ export interface World {
   readonly bucket: Bucket;
   readonly file: WarehouseFile;
   readonly invariants: Invariants;
+  readonly pusher: Pusher;
   readonly dice: Dice;
   /** Steady faults of the partner end here. */
   calmPartner(): void;
@@ -65,7 +67,7 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   const trace = new Trace();
   const scheduler = new Scheduler(scenario.start, dice.fork('scheduler'), trace);
   const faults = new Faults(scenario.faults, dice.fork('faults'));
-  const read = parseConfiguration(scenario.configuration, join(folder, 'tidemark.yaml'), { KEY: 'key' });
+  const read = parseConfiguration(scenario.configuration, join(folder, 'tidemark.yaml'), { KEY: 'key', PUSH: PUSH_SECRET });
   const configuration = { ...read, workers: { ...read.workers, scratch: folder } };
   const engine = await openEngine({ path: ':memory:', threads: 1, memoryBytes: MEMORY_BYTES, tempDirectory: join(folder, 'spill') });
   const tasks = await engineForTasks();
@@ -77,6 +79,7 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   scheduler.watch = () => invariants.violation;
   const { partner, source, calmPartner } = openPartner(scenario, scheduler);
 
+  const pusher = new Pusher(scheduler, dice.fork('pusher'));
   const processes: SimulatedProcess[] = [];
   const open: World['open'] = (name, skew) => {
     const process = new SimulatedProcess(name, scheduler, dice.fork(name), scenario.pace, skew);
@@ -115,7 +118,23 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { scenario, configuration, scheduler, trace, faults, partner, source, bucket, file, invariants, dice, calmPartner, open, close };
+  return {
+    scenario,
+    configuration,
+    scheduler,
+    trace,
+    faults,
+    partner,
+    source,
+    bucket,
+    file,
+    invariants,
+    pusher,
+    dice,
+    calmPartner,
+    open,
+    close,
+  };
 }
 
 function openPartner(scenario: Scenario, scheduler: Scheduler): Pick<World, 'partner' | 'source' | 'calmPartner'> {
