@@ -50,30 +50,6 @@ export const FETCHING: readonly Mutant[] = [
     ],
   },
   {
-    name: 'resume trusts the last page',
-    breaks: 'R9, R20: a page that came short, and whose process died before it asked again, is taken for whole.',
-    edits: [
-      {
-        file: 'src/fetch/resume.ts',
-        from: `  if (last && mayBeUnsettled(job.stream.source, last.receipt)) askAgain(state, last.position);
-`,
-        to: `  void [last && mayBeUnsettled(job.stream.source, last.receipt), askAgain];
-`,
-      },
-    ],
-  },
-  {
-    name: 'any page is the next',
-    breaks: 'R20: resume adopts whatever stands in the next slot, whether the chain led there or not.',
-    edits: [
-      {
-        file: 'src/fetch/resume.ts',
-        from: `    .filter(({ cursorIn }) => cursorIn === null || cursorIn === expected.cursor);`,
-        to: `    .filter(({ cursorIn }) => cursorIn === null || cursorIn === expected.cursor || true);`,
-      },
-    ],
-  },
-  {
     name: 'generation without epoch',
     breaks: 'R11: a process that was taken over lands its pages among those of its successor.',
     edits: [

@@ -15,20 +15,6 @@ export const SHARING: readonly Mutant[] = [
     ],
   },
   {
-    name: '412 taken for another',
-    breaks: "R11: a 412 is taken for somebody else's write, although it is the echo of our own, whose answer was lost.",
-    edits: [
-      {
-        file: 'src/store/s3-write.ts',
-        from: `  if (standing?.writer === writer) return { verdict: 'written', tag: standing.tag };
-  if (!doubtful) return { verdict: 'refused' };
-`,
-        to: `  if (standing !== null) return { verdict: 'refused' };
-`,
-      },
-    ],
-  },
-  {
     name: '409 taken for 412',
     breaks: 'R11: a write that met another one under way is taken for refused, and nobody sends it again.',
     edits: [
