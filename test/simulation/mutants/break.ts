@@ -6,7 +6,7 @@ import { mapConcurrent } from '../../../src/concurrency.ts';
 import { messageOf } from '../../../src/errors.ts';
 import type { Mutant } from './mutant.ts';
 import { MUTANTS } from './mutants.ts';
-import { findViolation, type Range } from './search.ts';
+import { type Found, findViolation, type Range, search } from './search.ts';
 import { makeTree } from './tree.ts';
 
 /**
@@ -34,15 +34,20 @@ function holdsWhole(seed: number): Promise<boolean> {
 }
 
 async function isFound(mutant: Mutant, index: number): Promise<boolean> {
+  const tree = makeTree(join(folder, String(index)), mutant);
+  const other = ({ seed, violation }: Found): boolean => say(`  ${mutant.name}: seed ${seed} violates something else: ${violation}`);
   try {
-    const found = await findViolation(makeTree(join(folder, String(index)), mutant), range);
+    const found = await search(tree, range, mutant.seen, other);
+    const isItsDoing = found !== null && (await holdsWhole(found.seed));
     if (!found) say(`NOT FOUND in ${range.worlds} worlds: ${mutant.name}. ${mutant.breaks}`);
-    else if (await holdsWhole(found.seed)) say(`found by seed ${found.seed}, world ${found.worlds}: ${mutant.name}: ${found.violation}`);
-    else say(`NOT TOLD APART: seed ${found.seed} violates the unbroken program as well: ${mutant.name}`);
-    return found !== null && (await holdsWhole(found.seed));
+    else if (isItsDoing) say(`found by seed ${found.seed} after ${found.worlds} worlds: ${mutant.name}: ${found.violation}`);
+    else say(`NOT TOLD APART: seed ${found.seed} violates the program as it is, too: ${mutant.name}`);
+    return isItsDoing;
   } catch (error) {
     say(`DOES NOT RUN: ${mutant.name}: ${messageOf(error)}`);
     return false;
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'receipt before page',
     breaks: 'R20: the receipt, from which the cursor moves on, is written before the page has landed.',
+    seen: /R18|page missing|R13/,
     edits: [
       {
         file: 'src/fetch/land.ts',
@@ -23,6 +24,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'manifest after commit',
     breaks: 'R20: a window is closed in the head before its manifest stands: whoever dies in between leaves a window that nobody can read.',
+    seen: /there is no manifest/,
     edits: [
       {
         file: 'src/fetch/window.ts',
@@ -37,6 +39,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'resume skips a page',
     breaks: 'R20: a page that landed without a receipt is passed over by resume, with whatever it led to.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/resume.ts',
@@ -52,6 +55,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'generation without epoch',
     breaks: 'R11: a process that was taken over lands its pages among those of its successor.',
+    seen: /R11/,
     edits: [
       {
         file: 'src/fetch/land.ts',
@@ -63,6 +67,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'slot taken for ours',
     breaks: 'R11, R13: other bytes that stand in a slot are taken for the page that was to land there.',
+    seen: /CORRUPT|R18|verify says differs|is not the/,
     edits: [
       {
         file: 'src/landing/land.ts',
@@ -74,6 +79,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'short page believed',
     breaks: 'R9: a page that came short is not asked again, although the cursor leads past what it lacks.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/settle.ts',
@@ -85,6 +91,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'short page is the end',
     breaks: 'R9, R18: a page with fewer records than asked for ends the chain.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/chain.ts',
@@ -96,6 +103,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'chain begins again too late',
     breaks: 'R18: behind a cursor that expired the chain begins again behind the last record that landed, not before it.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/order.ts',
@@ -107,6 +115,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'dead letter after commit',
     breaks: 'R18, R21: the gap of a poisoned page is written to dead letter only after its window was committed.',
+    seen: /R21/,
     edits: [
       {
         file: 'src/fetch/dead-letter.ts',
@@ -120,6 +129,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'no dead letter',
     breaks: 'R18, R21: what a poisoned page held is stepped over in silence.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/poison.ts',
@@ -136,11 +146,13 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'sweeps look back from now',
     breaks: 'R8: a record that showed late, just after the last sweep, is older than the bound when the next one comes.',
+    seen: /the table is not the truth|R19/,
     edits: [{ file: 'src/fetch/plan.ts', from: `Math.min(now, last ?? now) - bound;`, to: `now - bound;` }],
   },
   {
     name: 'watermark over what is open',
     breaks: 'R18: the watermark moves over a poll that was begun and is not committed.',
+    seen: /R18/,
     edits: [
       {
         file: 'src/manifest/head.ts',
@@ -157,6 +169,7 @@ export const FETCHING: readonly Mutant[] = [
   {
     name: 'budget of one',
     breaks: 'R1: each process takes requests from a budget of its own, so that together they are beyond the limit.',
+    seen: /R1:/,
     edits: [
       {
         file: 'src/pipeline/context.ts',

@@ -5,6 +5,7 @@ export const LOADING: readonly Mutant[] = [
   {
     name: 'no tie-break in the batch',
     breaks: 'The law: of two contents of one version in a batch, the first landed wins, not the greater.',
+    seen: /the table is not the truth/,
     edits: [
       { file: 'src/normalize/statements.ts', from: `ORDER BY \${order}, h DESC, p, i) AS place`, to: `ORDER BY \${order}, p, i) AS place` },
     ],
@@ -12,6 +13,7 @@ export const LOADING: readonly Mutant[] = [
   {
     name: 'no tie-break in the merge',
     breaks: 'The law: of two contents of one version, the one that the table has stays, not the greater.',
+    seen: /the table is not the truth/,
     edits: [
       {
         file: 'src/load/merge.ts',
@@ -27,6 +29,7 @@ CREATE`,
   {
     name: 'last writer wins',
     breaks: 'The law, R22: the merge takes whatever comes, also where the table has something greater.',
+    seen: /the table is not the truth|R18/,
     edits: [
       {
         file: 'src/load/merge.ts',
@@ -38,6 +41,7 @@ CREATE`,
   {
     name: 'key alone suppresses',
     breaks: 'The law, R22: what a loaded batch knows of a key keeps its updates out.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/normalize/statements.ts',
@@ -49,6 +53,7 @@ CREATE`,
   {
     name: 'what was never loaded suppresses',
     breaks: 'R12: a batch leaves out what another one has that was published, and is in no table.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/pipeline/normalize-window.ts',
@@ -64,6 +69,7 @@ CREATE`,
   {
     name: 'rules not judged',
     breaks: 'R23: a record that breaks a rule comes into the table.',
+    seen: /the table is not the truth/,
     edits: [
       {
         file: 'src/normalize/statements.ts',
@@ -75,6 +81,7 @@ CREATE`,
   {
     name: 'batch before its files',
     breaks: 'R13: a batch is published before the files that it names are in the store.',
+    seen: /there is no object/,
     edits: [
       {
         file: 'src/normalize/normalize.ts',
@@ -90,6 +97,7 @@ CREATE`,
   {
     name: 'fence not held',
     breaks: 'R12: the transaction of a load does not look whether another loader has taken the fence.',
+    seen: /R12|R24/,
     edits: [
       {
         file: 'src/load/commit.ts',
@@ -103,6 +111,7 @@ CREATE`,
   {
     name: 'ledger not asked',
     breaks: 'R12: a batch that the table holds is loaded once more.',
+    seen: /R12/,
     edits: [
       {
         file: 'src/load/duckdb.ts',
@@ -116,6 +125,7 @@ CREATE`,
   {
     name: 'lost COMMIT taken for made',
     breaks: 'R12: a COMMIT without an answer is taken for made, without a look at the ledger.',
+    seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/load/commit.ts',
@@ -129,6 +139,7 @@ CREATE`,
   {
     name: 'lost COMMIT made again',
     breaks: 'R12: a COMMIT without an answer is taken for failed, and the load is done again without a look at the ledger.',
+    seen: /R12/,
     edits: [
       {
         file: 'src/load/duckdb.ts',
@@ -143,6 +154,7 @@ CREATE`,
   {
     name: 'watermark before the rows',
     breaks: 'R24: the watermark moves in a transaction of its own, before the rows of which it speaks.',
+    seen: /R18|R24/,
     edits: [
       {
         file: 'src/load/duckdb.ts',
@@ -157,6 +169,7 @@ CREATE`,
   {
     name: 'watermark past what waits',
     breaks: 'R18, R24: the watermark does not wait for polls that are committed and not loaded.',
+    seen: /R18/,
     edits: [
       {
         file: 'src/pipeline/watermark.ts',
@@ -168,6 +181,7 @@ CREATE`,
   {
     name: 'watermark past a gap',
     breaks: 'R18: the watermark does not wait for open gaps.',
+    seen: /R18: .* past the gap/,
     edits: [
       {
         file: 'src/pipeline/watermark.ts',
@@ -179,6 +193,7 @@ CREATE`,
   {
     name: 'certified too early',
     breaks: 'R19: an hour is certified as soon as it is loaded, although updates of it may still come.',
+    seen: /R19/,
     edits: [
       {
         file: 'src/certify/judge.ts',

@@ -4,6 +4,8 @@ export interface Mutant {
   readonly name: string;
   /** What it breaks, and which requirement or law that violates. */
   readonly breaks: string;
+  /** The violation that it must lead to: the world's other steps may run into something else, which proves nothing of this. */
+  readonly seen: RegExp;
   readonly edits: readonly Edit[];
 }
 

@@ -17,6 +17,18 @@ export interface Range {
   readonly worlds: number;
 }
 
+/** The first world whose violation is the one that is looked for. @param other told of any other violation: its world is passed over. */
+export async function search(tree: string, range: Range, seen: RegExp, other: (found: Found) => void): Promise<Found | null> {
+  for (let done = 0; done < range.worlds; ) {
+    const found = await findViolation(tree, { first: range.first + done, worlds: range.worlds - done });
+    if (!found) return null;
+    done += found.worlds;
+    if (seen.test(found.violation)) return { ...found, worlds: done };
+    other(found);
+  }
+  return null;
+}
+
 /**
  * Runs one world after the other in a tree, in a process of its own. @returns the first violation; null where all of them hold.
  * @throws where the tree does not run at all: that proves nothing of the simulation.

@@ -5,6 +5,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: '412 taken for ours',
     breaks: 'R12: after a lost answer, a 412 is taken for the echo of our own write, although another was written.',
+    seen: /R12|the head of|INTERNAL|NOT_FOUND/,
     edits: [
       {
         file: 'src/store/s3-write.ts',
@@ -17,6 +18,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: '409 taken for 412',
     breaks: 'R11: a write that met another one under way is taken for refused, and nobody sends it again.',
+    seen: /INTERNAL/,
     edits: [
       {
         file: 'src/store/s3-write.ts',
@@ -28,6 +30,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: 'head unfenced',
     breaks: 'R12: whoever was taken over goes on to change the head.',
+    seen: /R12/,
     edits: [
       {
         file: 'src/manifest/state.ts',
@@ -41,6 +44,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: 'compare-and-set ignored',
     breaks: 'R12: a change of the head that was refused is taken for made.',
+    seen: /R12|INTERNAL/,
     edits: [
       {
         file: 'src/manifest/state.ts',
@@ -53,6 +57,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: 'takeover in the same epoch',
     breaks: 'R12: a stream is taken over without a new epoch, so that nothing fences its holder before.',
+    seen: /R12/,
     edits: [
       { file: 'src/manifest/head.ts', from: `epoch: head.epoch + 1, holder });`, to: `epoch: Math.max(1, head.epoch), holder });` },
       {
