@@ -7,6 +7,7 @@ SEEDS ?= 1
 HOURS ?= 1
 START ?= 1000
 MINUTES ?= 10
+WORLDS ?= 60
 
 INSTALLED := node_modules/.package-lock.json
 
@@ -32,6 +33,9 @@ simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, s
 soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
 	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)
 
+mutants: $(INSTALLED) ## break the program in one way after the other, and show that simulated worlds find each (WORLDS=60)
+	@node test/simulation/mutants/break.ts --worlds $(WORLDS)
+
 check: $(INSTALLED) ## types, style and structure alone
 	@tsc -p tsconfig.json
 	@oxlint --quiet
@@ -54,4 +58,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak check format schema bench build clean
+.PHONY: help install demo test simulate soak mutants check format schema bench build clean

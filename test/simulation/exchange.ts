@@ -6,6 +6,7 @@ import type { PartnerService } from '../../src/partner/service.ts';
 import type { Pagination } from '../../src/stream.ts';
 import type { Faults } from './faults.ts';
 import type { SimulatedProcess } from './process.ts';
+import type { SentRequests } from './sent-requests.ts';
 
 /** The partner as the world knows it; the simulation's own parts of it are here. */
 export interface SimulatedPartner {
@@ -13,6 +14,8 @@ export interface SimulatedPartner {
   /** Stretches in which it answers nothing but 503. */
   readonly brownouts: readonly { readonly from: Micros; readonly to: Micros }[];
   readonly pagination: Pagination['kind'];
+  /** Told of every request as it is sent. */
+  readonly pace: SentRequests;
   requests: number;
 }
 
@@ -25,6 +28,7 @@ export function partnerExchange(partner: SimulatedPartner, process: SimulatedPro
     limits.signal?.throwIfAborted();
     const { pathname, search } = new URL(request.url);
     const target = `${pathname}${search}`;
+    partner.pace.sent(process.scheduler.now());
     const stale = faults.draw('staleConnection') !== null;
     const ask = async (): Promise<Answer> => {
       if (stale) throw unavailable('connection', 'read ECONNRESET');

@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto';
+import type { Breach } from '../../src/certify/certificate.ts';
 import type { Micros } from '../../src/clock.ts';
 import type { Engine } from '../../src/engine.ts';
-import type { DeadLetter, Head, PendingWindow, Window } from '../../src/manifest/documents.ts';
-import { deadLetterPrefix, headKey, parseRawKey, windowName } from '../../src/store/keys.ts';
+import type { DeadLetter, Head, Manifest, PendingWindow, Window } from '../../src/manifest/documents.ts';
+import { deadLetterKey, deadLetterPrefix, headKey, parseRawKey, windowName } from '../../src/store/keys.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { formatInstant } from '../../src/time.ts';
 import { checkHeld } from './gate-invariant.ts';
 import type { SimulatedProcess } from './process.ts';
 import { Violation } from './scheduler.ts';
+import type { Witness } from './witness.ts';
 
 /** What must hold at every step, told of every write to the bucket and of every COMMIT. */
 export class Invariants {
@@ -24,8 +26,11 @@ export class Invariants {
   readonly #watermarks = new Map<string, Micros>();
   /** Every poll that was ever committed, by stream and manifest. */
   readonly #polls = new Map<string, Map<string, Window>>();
+  readonly #letters = new Set<string>();
+  readonly #witness: Witness;
 
-  constructor(store: ObjectStore, engine: Engine, streams: readonly string[]) {
+  constructor(store: ObjectStore, engine: Engine, streams: readonly string[], witness: Witness) {
+    this.#witness = witness;
     this.#store = store;
     this.#engine = engine;
     this.#streams = streams;
@@ -36,6 +41,8 @@ export class Invariants {
     try {
       if (key.startsWith('certificates/') && action !== 'create')
         throw new Violation(`R19: ${process.name} ${action}s ${key}: what was certified never changes`);
+      if (key.includes('/breaches/') && body) this.#breached(process, key, body);
+      if (key.startsWith('dead-letter/')) this.#letters.add(key);
       if (key.startsWith('raw/')) this.#rawWritten(process, action, key, body);
       for (const stream of this.#streams) if (key === headKey(stream) && body) this.#headWritten(process, stream, body);
     } catch (error) {
@@ -47,6 +54,7 @@ export class Invariants {
     if (action !== 'create' || !body) throw new Violation(`R13: ${process.name} ${action}s ${key}: raw history is immutable`);
     this.#raw.set(key, hash('sha256', body));
     const name = parseRawKey(key);
+    if (name?.file.kind === 'manifest') this.#manifestWritten(process, key, body);
     // A recovered receipt is written by whoever finds the page, beside it.
     if (name?.file.kind !== 'page') return;
     // A backfill counts epochs of its own, in windows of its own.
@@ -56,10 +64,25 @@ export class Invariants {
     if (owner !== process.name) throw new Violation(`R11: ${process.name} lands ${key} in the generation of ${owner}`);
   }
 
+  /** Whoever reads the manifest, the watermark among them, finds out of its gaps by their letters. */
+  #manifestWritten(process: SimulatedProcess, key: string, body: Buffer): void {
+    const { stream, gaps } = JSON.parse(body.toString()) as Manifest;
+    for (const { deadLetter } of gaps)
+      if (!this.#letters.has(deadLetterKey(stream, deadLetter)))
+        throw new Violation(`R21: ${process.name} writes ${key}, and its dead letter ${deadLetter} is not there`);
+  }
+
+  /** The partner keeps its lateness bound here. */
+  #breached(process: SimulatedProcess, key: string, body: Buffer): void {
+    const { cause } = JSON.parse(body.toString()) as Breach;
+    if (cause === 'source') throw new Violation(`R19: ${process.name} writes ${key}: the hour was certified too early`);
+  }
+
   #headWritten(process: SimulatedProcess, stream: string, body: Buffer): void {
     const head = JSON.parse(body.toString()) as Head;
     const before = this.#heads.get(stream);
     this.#heads.set(stream, head);
+    this.#witness.saw(stream, head.open, process.scheduler.now());
     const polls = this.#polls.get(stream) ?? new Map<string, Window>();
     this.#polls.set(stream, polls);
     for (const { window, manifest } of head.pending) if (window.kind === 'poll') polls.set(manifest, window);
@@ -113,17 +136,23 @@ export class Invariants {
     const polls = [...(this.#polls.get(stream) ?? [])].filter(([manifest]) => !waiting.has(manifest)).map(([, window]) => window);
     const covered = joined(polls);
     if (covered < reached) throw new Violation(`${said}, but polls are loaded to ${formatInstant(covered)} only`);
-    for (const gap of await this.#openGaps(stream)) {
-      if (gap.from < reached && gap.to > before) throw new Violation(`${said} past the gap from ${formatInstant(gap.from)}`);
+    const gaps = await this.#gaps(stream);
+    for (const { isOpen, from, to } of gaps) {
+      if (isOpen && from < reached && to > before) throw new Violation(`${said} past the gap from ${formatInstant(from)}`);
     }
+    const passed = polls.filter(({ end }) => end <= reached);
+    await this.#witness.check(stream, passed, gaps);
   }
 
-  async #openGaps(stream: string): Promise<NonNullable<DeadLetter['gap']>[]> {
+  async #gaps(stream: string): Promise<(NonNullable<DeadLetter['gap']> & { readonly isOpen: boolean })[]> {
     const keys: string[] = [];
     for await (const { key } of this.#store.list(deadLetterPrefix(stream))) keys.push(key);
-    const open = keys.filter((key) => !key.endsWith('.resolved.json') && !keys.includes(key.replace(/\.json$/, '.resolved.json')));
-    const letters = await Promise.all(open.map(async (key) => JSON.parse(String((await this.#store.get(key))?.body)) as DeadLetter));
-    return letters.flatMap(({ gap }) => (gap ? [gap] : []));
+    const letters = keys.filter((key) => !/\.(resolved|lookup-\d+)\.json$/.test(key));
+    const read = async (key: string): Promise<DeadLetter> => JSON.parse(String((await this.#store.get(key))?.body)) as DeadLetter;
+    const gaps = await Promise.all(
+      letters.map(async (key) => ({ gap: (await read(key)).gap, isOpen: !keys.includes(key.replace(/\.json$/, '.resolved.json')) })),
+    );
+    return gaps.flatMap(({ gap, isOpen }) => (gap ? [{ ...gap, isOpen }] : []));
   }
 
   /** Nothing under raw/ has other bytes than when it was created. */

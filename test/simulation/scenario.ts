@@ -224,7 +224,7 @@ const PAGINATION = {
 } as const;
 
 function configurationText(dice: Dice, streams: readonly StreamName[], pagination: Scenario['pagination'], polls: Polls): string {
-  const workers = `workers: { threads: ${dice.between(1, 3)}, batchRecords: ${dice.pick([1000, 1000, 5000])}, scratch: ./scratch }`;
+  const workers = `workers: { threads: ${dice.between(1, 3)}, batchRecords: ${dice.pick([25, 1000, 5000])}, scratch: ./scratch }`;
   const head = `store: file:./store\nwarehouse: duckdb:./warehouse.duckdb\n${workers}\nstreams:\n`;
   return `${head}${streams.map((name) => streamText(dice, name, pagination, polls)).join('')}`;
 }
@@ -244,8 +244,8 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
       auth: { bearer: env:KEY }
       query: { since: updated_since, size: page_size${query === '' ? '' : `, ${query}`} }
       response: { records: $.data, ${response} }
-      pageSize: ${dice.spread(3, 100)}
-      requestsPerMinute: ${dice.pick([60, 300, REQUESTS_PER_MINUTE])}
+      pageSize: ${dice.spread(2, 40)}
+      requestsPerMinute: ${dice.pick([40, 300, REQUESTS_PER_MINUTE])}
       timeout: ${dice.between(2, 20)}s
       attempts: ${dice.between(2, 6)}
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}

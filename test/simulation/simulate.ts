@@ -175,16 +175,20 @@ async function excused(who: string, context: Context, work: () => Promise<void>)
   }
 }
 
+/** Of the processes that freeze, how many do so where it hurts most: right behind the fence. */
+const AMBUSHES = 0.5;
+
 /** What befalls a process at this very moment, or a little later: between any two of its calls, or in the middle of one. */
 function strike(world: World, process: SimulatedProcess, died: () => void): void {
-  const { scheduler, faults, dice } = world;
+  const { scheduler, faults, dice, file } = world;
   const fate = faults.draw('kills', 'freezes', 'stops');
   if (!fate) return;
+  if (fate === 'freezes' && dice.chance(AMBUSHES)) return void file.ambushes.set(process, () => freeze(world, process));
   scheduler.at(scheduler.now() + dice.between(0, 4) * Math.round(world.scenario.pace.store / 2), async () => {
     if (process.state !== 'running') return;
+    if (fate === 'freezes') return freeze(world, process);
     scheduler.note(process.name, fate, true);
     if (fate === 'stops') return process.stopping.abort(new Error('SIGTERM'));
-    if (fate === 'freezes') return freeze(world, process);
     await exit(scheduler, process);
     died();
   });
@@ -198,6 +202,7 @@ async function exit(scheduler: World['scheduler'], process: SimulatedProcess): P
 
 function freeze({ scheduler, dice }: World, process: SimulatedProcess): void {
   process.state = 'frozen';
+  scheduler.note(process.name, 'freezes', true);
   scheduler.at(scheduler.now() + dice.spread(5, 3600) * SECOND, () => {
     if (process.state !== 'frozen') return;
     process.state = 'running';
@@ -278,9 +283,12 @@ async function unfinished(world: World, reports: readonly StreamReport[]): Promi
 
 /** The table is the partner's truth, and everything that was kept agrees with it. @returns the keys that were compared. */
 async function check(world: World): Promise<number> {
-  const { scheduler, file, configuration, bucket, partner, source, pusher } = world;
+  const { scheduler, scenario, file, configuration, bucket, partner, source, pusher } = world;
   await world.invariants.checkRaw();
   if (partner.service.stats.overLimit > 0) throw new Violation(`R1: ${partner.service.stats.overLimit} requests beyond the limit`);
+  // Whose clocks are further apart than the budget allows for may divide the same minute twice.
+  if (scenario.skew === 0 && partner.pace.most > partner.pace.limit)
+    throw new Violation(`R1: ${partner.pace.most} requests within a minute, of ${partner.pace.limit} that all processes may send`);
   const { engine } = file;
   const clock = { now: () => scheduler.now(), monotonicMs: () => scheduler.now() / 1000, sleep: async () => undefined };
   const unscheduled = { ...facade(engine) };

@@ -6,13 +6,18 @@ import type { SimulatedProcess } from './process.ts';
 
 /**
  * The warehouse's file: a real DuckDB, in memory, that lives as long as the world. What a process opens is a session on it, under the
- * lock that the file would have: one process that writes, or any number that read.
+ * lock that the file would have: one process that writes, or any number that read. As on a network's disk, the lock of a process that
+ * freezes may lapse; then the fence alone keeps it from its successor's table.
  */
 export class WarehouseFile {
   readonly path: string;
   readonly engine: Engine;
   /** Told after each COMMIT that was made. */
   onCommit: () => Promise<void> = async () => undefined;
+  /** Processes that are to freeze once they have taken the fence, and have not begun the transaction that it is for. */
+  readonly ambushes = new Map<SimulatedProcess, () => void>();
+  /** The session whose transaction is open: all share one connection here, so the others' statements fail meanwhile. */
+  writer: object | null = null;
   readonly #sessions = new Set<Session>();
 
   constructor(path: string, engine: Engine) {
@@ -29,7 +34,7 @@ export class WarehouseFile {
       process.perform('warehouse', `open ${options.readOnly ? 'to read' : 'to write'}`, async () => {
         const readOnly = options.readOnly === true;
         if (faults.draw('busy')) throw busy('an analyst');
-        const other = [...this.#sessions].find((session) => !(readOnly && session.readOnly));
+        const other = [...this.#sessions].find((session) => !session.hasLapsed && !(readOnly && session.readOnly));
         if (other) throw busy(other.process.name);
         if (!existsSync(this.path)) writeFileSync(this.path, '');
         const session = new Session(this, process, faults, readOnly, () => this.#sessions.delete(session));
@@ -46,7 +51,7 @@ class Session implements Engine {
   readonly #faults: Faults;
   readonly #leave: () => void;
   #open = true;
-  #inTransaction = false;
+  #isAmbushed = false;
 
   constructor(file: WarehouseFile, process: SimulatedProcess, faults: Faults, readOnly: boolean, leave: () => void) {
     this.#file = file;
@@ -62,6 +67,10 @@ class Session implements Engine {
 
   rows(sql: string): ReturnType<Engine['rows']> {
     return this.#statement(sql, () => this.#file.engine.rows(sql));
+  }
+
+  get hasLapsed(): boolean {
+    return this.#isAmbushed && this.process.state === 'frozen';
   }
 
   async *stream(sql: string): ReturnType<Engine['stream']> {
@@ -84,12 +93,21 @@ class Session implements Engine {
     this.#leave();
   }
 
+  get #inTransaction(): boolean {
+    return this.#file.writer === this;
+  }
+
+  set #inTransaction(isIn: boolean) {
+    if (isIn || this.#inTransaction) this.#file.writer = isIn ? this : null;
+  }
+
   #statement<T>(sql: string, work: () => Promise<T>): Promise<T> {
     return this.process.perform('warehouse', shorten(sql), () => this.#fated(sql, work));
   }
 
   async #fated<T>(sql: string, work: () => Promise<T>): Promise<T> {
     if (!this.#open) throw failure('the session is gone');
+    if (this.#file.writer !== null && !this.#inTransaction) throw failure("another session's transaction is open");
     const fate = this.#faults.draw('statement', 'session', ...(sql === 'COMMIT' ? (['commitLost'] as const) : []));
     if (fate === 'session') {
       await this.end();
@@ -101,9 +119,16 @@ class Session implements Engine {
     if (sql.startsWith('BEGIN')) this.#inTransaction = true;
     if (sql === 'COMMIT' || sql === 'ROLLBACK') this.#inTransaction = false;
     if (sql === 'COMMIT') await this.#file.onCommit();
+    if (sql.includes('UPDATE tidemark.fence') && !this.#inTransaction) this.#spring();
     if (fate !== 'commitLost') return result;
     await this.end();
     throw failure('the answer to COMMIT was lost');
+  }
+
+  #spring(): void {
+    const freeze = this.#file.ambushes.get(this.process);
+    this.#isAmbushed = this.#file.ambushes.delete(this.process);
+    freeze?.();
   }
 }
 

@@ -9,8 +9,9 @@ import { isTidemarkError, messageOf } from '../../src/errors.ts';
 import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
 import type { Log } from '../../src/log.ts';
 import type { FaultProfile } from '../../src/partner/faults.ts';
-import { type PartnerSettings, partnerOptions } from '../../src/partner/options.ts';
+import { type PartnerSettings, partnerOptions, type StreamName } from '../../src/partner/options.ts';
 import { PartnerService } from '../../src/partner/service.ts';
+import { truth } from '../../src/partner/truth.ts';
 import { createWorld, type World as PartnerWorld } from '../../src/partner/world.ts';
 import { type Context, contextOver } from '../../src/pipeline/context.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -25,8 +26,10 @@ import { SimulatedProcess } from './process.ts';
 import { PUSH_SECRET, Pusher } from './pushes.ts';
 import type { Scenario } from './scenario.ts';
 import { Scheduler, Violation } from './scheduler.ts';
+import { SentRequests } from './sent-requests.ts';
 import { Trace } from './trace.ts';
 import { WarehouseFile } from './warehouse-file.ts';
+import { Witness } from './witness.ts';
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
 
@@ -72,12 +75,14 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   const engine = await openEngine({ path: ':memory:', threads: 1, memoryBytes: MEMORY_BYTES, tempDirectory: join(folder, 'spill') });
   const tasks = await engineForTasks();
   const store = memoryStore();
-  const invariants = new Invariants(store, engine, scenario.streams);
+  const limit = Math.min(...configuration.streams.map((stream) => stream.source.requestsPerMinute));
+  const { partner, source, calmPartner } = openPartner(scenario, scheduler, limit);
+  const witness = new Witness(engine, (stream, now) => truth(source[stream as StreamName], { now }));
+  const invariants = new Invariants(store, engine, scenario.streams, witness);
   const bucket: Bucket = { store, writers: new Map(), made: (...written) => invariants.written(...written) };
   const file = new WarehouseFile(join(folder, 'warehouse.duckdb'), engine);
   file.onCommit = () => invariants.committed();
   scheduler.watch = () => invariants.violation;
-  const { partner, source, calmPartner } = openPartner(scenario, scheduler);
 
   const pusher = new Pusher(scheduler, dice.fork('pusher'));
   const processes: SimulatedProcess[] = [];
@@ -137,7 +142,8 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   };
 }
 
-function openPartner(scenario: Scenario, scheduler: Scheduler): Pick<World, 'partner' | 'source' | 'calmPartner'> {
+/** @param limit of requests a minute, as the program is told. */
+function openPartner(scenario: Scenario, scheduler: Scheduler, limit: number): Pick<World, 'partner' | 'source' | 'calmPartner'> {
   const faults = { ...(scenario.partner.faults as FaultProfile) };
   const clock: Clock = {
     now: () => scheduler.now(),
@@ -148,7 +154,7 @@ function openPartner(scenario: Scenario, scheduler: Scheduler): Pick<World, 'par
   const source = createWorld(options);
   const service = new PartnerService(options, source);
   return {
-    partner: { service, brownouts: scenario.brownouts, pagination: scenario.pagination, requests: 0 },
+    partner: { service, brownouts: scenario.brownouts, pagination: scenario.pagination, pace: new SentRequests(limit), requests: 0 },
     source,
     calmPartner: () => Object.assign(faults, { rates: {}, expiredCursors: 0 }),
   };
