@@ -146,7 +146,7 @@ async function job(world: World, plan: WorkerPlan, count: number, context: Conte
   const { until } = plan;
   if (until !== undefined)
     return excused('listening', context, () => listen(world.pusher, process, context, streams, until - world.scheduler.now()));
-  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.dice));
+  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.source, world.dice));
   if (plan.runs === 'replay') {
     for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
     return;
