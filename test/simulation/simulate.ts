@@ -1,3 +1,4 @@
+import type { Micros } from '../../src/clock.ts';
 import { isProved, prove } from '../../src/demo/proof.ts';
 import { listDeadLetters } from '../../src/fetch/dead-letter.ts';
 import { retryDeadLetter } from '../../src/fetch/repair.ts';
@@ -183,10 +184,10 @@ function strike(world: World, process: SimulatedProcess, died: () => void): void
   const { scheduler, faults, dice, file } = world;
   const fate = faults.draw('kills', 'freezes', 'stops');
   if (!fate) return;
-  if (fate === 'freezes' && dice.chance(AMBUSHES)) return void file.ambushes.set(process, () => freeze(world, process));
+  if (fate === 'freezes' && dice.chance(AMBUSHES)) return void file.ambushes.set(process, () => freeze(world, process, outlived(world)));
   scheduler.at(scheduler.now() + dice.between(0, 4) * Math.round(world.scenario.pace.store / 2), async () => {
     if (process.state !== 'running') return;
-    if (fate === 'freezes') return freeze(world, process);
+    if (fate === 'freezes') return freeze(world, process, dice.spread(5, 3600) * SECOND);
     scheduler.note(process.name, fate, true);
     if (fate === 'stops') return process.stopping.abort(new Error('SIGTERM'));
     await exit(scheduler, process);
@@ -200,10 +201,14 @@ async function exit(scheduler: World['scheduler'], process: SimulatedProcess): P
   for (const end of process.onDeath.splice(0)) await end();
 }
 
-function freeze({ scheduler, dice }: World, process: SimulatedProcess): void {
+/** So long that whoever comes next has taken over meanwhile, and has loaded what it was about to. */
+const outlived = ({ configuration, dice }: World): Micros =>
+  2 * Math.max(...configuration.streams.map((stream) => stream.poll.every)) + dice.spread(60, 600) * SECOND;
+
+function freeze({ scheduler }: World, process: SimulatedProcess, duration: Micros): void {
   process.state = 'frozen';
   scheduler.note(process.name, 'freezes', true);
-  scheduler.at(scheduler.now() + dice.spread(5, 3600) * SECOND, () => {
+  scheduler.at(scheduler.now() + duration, () => {
     if (process.state !== 'frozen') return;
     process.state = 'running';
     scheduler.note(process.name, 'wakes', true);
