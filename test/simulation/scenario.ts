@@ -254,7 +254,7 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
       query: { since: updated_since, size: page_size${query === '' ? '' : `, ${query}`} }
       response: { records: $.data, ${response}${dice.chance(0.5) ? ', culprit: $.error.record' : ''} }
       pageSize: ${dice.spread(2, 40)}
-      requestsPerMinute: ${dice.pick([40, 300, REQUESTS_PER_MINUTE])}
+      requestsPerMinute: ${dice.pick([12, 300, REQUESTS_PER_MINUTE])}
       timeout: ${dice.between(2, 20)}s
       attempts: ${dice.between(2, 6)}
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
