@@ -16,7 +16,7 @@ import type { Stream } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
-import { listen } from './listen.ts';
+import { hurry, listen } from './listen.ts';
 import { operate, releaseHeld } from './operator.ts';
 import type { SimulatedProcess } from './process.ts';
 import { withPushed } from './pushed-truth.ts';
@@ -107,6 +107,7 @@ function burst(world: World, number: number, life: Life): void {
   const until = scheduler.now() + BURST;
   for (let ear = 1; ear <= EARS; ear++)
     begin(world, { name: `ear${number}${ear}`, runs: 'listen', pause: SECOND, sweep: false, until }, 1, life);
+  begin(world, { name: `hasty${number}`, runs: 'hurry', pause: SECOND, sweep: false, until, ahead: HOUR }, 1, life);
   pusher.sendRest();
   for (const stream of listening) pusher.burst(stream, source[stream.name as StreamName], scheduler.now() - stream.poll.lateness / 2);
 }
@@ -120,7 +121,7 @@ interface Life {
 function begin(world: World, plan: WorkerPlan, count: number, life: Life): void {
   if (world.faults.over || world.scheduler.now() >= (plan.until ?? Number.POSITIVE_INFINITY)) return;
   const { scheduler, scenario, faults } = world;
-  const { process, context } = world.open(`${plan.name}.${count}`, Math.round((world.dice.next() * 2 - 1) * scenario.skew));
+  const { process, context } = world.open(`${plan.name}.${count}`, plan.ahead ?? Math.round((world.dice.next() * 2 - 1) * scenario.skew));
   life.running.add(process);
   const again = (after: number): void => {
     life.running.delete(process);
@@ -145,6 +146,7 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
 async function job(world: World, plan: WorkerPlan, count: number, context: Context, process: SimulatedProcess): Promise<void> {
   const { streams } = world.configuration;
   const { until } = plan;
+  if (plan.runs === 'hurry') return excused('in a hurry', context, () => hurry(context, streams, world.dice, until ?? 0));
   if (until !== undefined)
     return excused('listening', context, () => listen(world.pusher, process, context, streams, until - world.scheduler.now()));
   if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.source, world.dice));
@@ -228,7 +230,7 @@ async function catchUp(world: World): Promise<void> {
     await process.clock.sleep(Math.max(0, scenario.end + late + scenario.skew + MINUTE - scheduler.now()) / 1000);
     let told = '';
     for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
-      const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
+      const reports = await runStreams(context, reachingBack(world), { once: true, sweep: true, until: null, stages: ALL_STAGES });
       const released = await Promise.all(world.configuration.streams.map((stream) => releaseHeld(context, stream)));
       told = await unfinished(world, [...reports.filter(({ failures }) => failures.length > 0), ...standingOf(reports, released.flat())]);
       if (told === '') return;
@@ -243,6 +245,12 @@ async function catchUp(world: World): Promise<void> {
   );
   await scheduler.run(() => done);
   if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
+}
+
+/** Where faults let nobody poll so far, the first poll is told to look back as far as there is anything. */
+function reachingBack({ configuration, scenario, scheduler }: World): readonly Stream[] {
+  const start = scheduler.now() - (scenario.partner.start ?? 0) + MINUTE;
+  return configuration.streams.map((stream) => ({ ...stream, poll: { ...stream.poll, start } }));
 }
 
 /** Nothing goes wrong any more: somebody listens until the partner is rid of everything. */
