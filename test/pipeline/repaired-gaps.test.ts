@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { resolveDeadLetter } from '../../src/fetch/dead-letter.ts';
 import type { LedgerEntry } from '../../src/load/warehouse.ts';
-import type { DeadLetter, PendingWindow, Window } from '../../src/manifest/documents.ts';
+import type { PendingWindow, Window } from '../../src/manifest/documents.ts';
 import { newHead } from '../../src/manifest/head.ts';
 import type { Lease } from '../../src/manifest/lease.ts';
 import type { Context } from '../../src/pipeline/context.ts';
@@ -27,7 +27,7 @@ async function repaired(isResolved = true): Promise<ObjectStore> {
     window: POLL,
     gap: GAP,
     at: NOW,
-  } as unknown as DeadLetter);
+  });
   if (isResolved) await resolveDeadLetter({ store, clock: { now: () => NOW } }, { id, stream: 'payments' }, 'asked again');
   return store;
 }

@@ -35,12 +35,12 @@ export async function operate(context: Context, streams: readonly Stream[], sour
 }
 
 /** As `tidemark lookup`: of two keys that are, or will be, and of one that never is. */
-async function lookUpSome(context: Context, stream: Stream, { timeline, keyOf }: RecordSource, dice: Dice): Promise<void> {
-  const entries = Array.from({ length: timeline.buckets }, (_, bucket) => timeline.entriesAt(bucket)).flat();
+async function lookUpSome(context: Context, stream: Stream, records: RecordSource, dice: Dice): Promise<void> {
+  const entries = Array.from({ length: records.timeline.buckets }, (_, bucket) => records.timeline.entriesAt(bucket)).flat();
   const known = Array.from({ length: 2 }, () => entries[dice.between(0, entries.length - 1)]).flatMap((entry) =>
-    entry ? [keyOf(entry)] : [],
+    entry ? [records.keyOf(entry)] : [],
   );
-  const unknown = known.slice(0, 1).map((key) => key.with(-1, 'evt_00000000ffff00000000'));
+  const unknown = known.slice(0, 1).map((key) => [...key.slice(0, -1), 'evt_00000000ffff00000000']);
   // The partner names no environment where the configuration gives one.
   const keys = [...known, ...unknown].map((key) =>
     stream.key.map(({ constant }, at) => constant ?? key[at - (stream.key.length - key.length)] ?? null),

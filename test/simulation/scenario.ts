@@ -30,13 +30,15 @@ export interface Scenario {
 export interface WorkerPlan {
   readonly name: string;
   /** Runs on and on, or is started again and again; or somebody at a desk, who decides what waits for it. */
-  readonly runs: 'on' | 'once' | 'replay' | 'operate' | 'listen';
+  readonly runs: 'on' | 'once' | 'replay' | 'operate' | 'listen' | 'hurry';
   /** Between two starts. */
   readonly pause: Micros;
   /** Whether each start sweeps over the whole lateness bound. */
   readonly sweep: boolean;
   /** Is not started again after this. */
   readonly until?: Micros;
+  /** How far its clock is ahead, where that is not drawn. */
+  readonly ahead?: Micros;
 }
 
 /** Passes over all workers that a world has about: what a seed may cost. */
