@@ -7,6 +7,7 @@ SEEDS ?= 1
 HOURS ?= 1
 START ?= 1000
 MINUTES ?= 10
+BACKFILL ?= 0
 
 INSTALLED := node_modules/.package-lock.json
 
@@ -32,6 +33,10 @@ simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, s
 soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
 	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)
 
+# The other variant: `make slo BACKFILL=30` has a backfill of so many days beside the day. What a day allocates is short-lived.
+slo: $(INSTALLED) ## a day at peak with two brownouts in virtual time: freshness, requests (HOURS=24, BACKFILL=0)
+	@node --max-semi-space-size=64 test/simulation/slo/run.ts --hours $(if $(filter file,$(origin HOURS)),24,$(HOURS)) --backfill $(BACKFILL)
+
 check: $(INSTALLED) ## types, style and structure alone
 	@tsc -p tsconfig.json
 	@oxlint --quiet
@@ -54,4 +59,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak check format schema bench build clean
+.PHONY: help install demo test simulate soak slo check format schema bench build clean

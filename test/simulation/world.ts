@@ -118,7 +118,10 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
   return { scenario, configuration, scheduler, trace, faults, partner, source, bucket, file, invariants, dice, calmPartner, open, close };
 }
 
-function openPartner(scenario: Scenario, scheduler: Scheduler): Pick<World, 'partner' | 'source' | 'calmPartner'> {
+export function openPartner(
+  scenario: Pick<Scenario, 'partner' | 'brownouts' | 'pagination'>,
+  scheduler: Scheduler,
+): Pick<World, 'partner' | 'source' | 'calmPartner'> {
   const faults = { ...(scenario.partner.faults as FaultProfile) };
   const clock: Clock = {
     now: () => scheduler.now(),
