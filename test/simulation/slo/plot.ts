@@ -11,7 +11,7 @@ import { clock, percent } from './text.ts';
 const WIDTH = 900;
 const HEIGHT = 620;
 const LEFT = 74;
-const RIGHT = 20;
+const RIGHT = 34;
 
 interface Panel {
   readonly top: number;
@@ -61,7 +61,7 @@ function legend(): string {
     ['15 minutes', COLORS.deadline],
   ] as const;
   const widths = [80, 132, 72, 0];
-  let x = WIDTH - RIGHT - 372;
+  let x = WIDTH - RIGHT - 404;
   return names
     .map(([name, color], index) => {
       const at = x;

@@ -5,6 +5,8 @@ import type { DayOutcome } from './day.ts';
 import { isExact } from './exact.ts';
 import { type Distribution, type Figures, REQUESTS_A_MINUTE, type Recovery } from './figures.ts';
 
+const NAME = 42;
+
 /** What a day came to, for a terminal and for bench/RESULTS.md. */
 export function told(outcome: DayOutcome, figures: Figures): string {
   const { requests } = figures;
@@ -12,7 +14,7 @@ export function told(outcome: DayOutcome, figures: Figures): string {
     ...toldAssumptions(outcome.assumed),
     '',
     'freshness: from when the partner could show a version until the COMMIT that had it, or a later one of its event, in the table',
-    `  ${''.padEnd(34)}${['versions', 'within 15m', 'p50', 'p90', 'p99', 'p99.9', 'max'].map((name) => name.padStart(11)).join('')}`,
+    `  ${''.padEnd(NAME)}${['versions', 'within 15m', 'p50', 'p90', 'p99', 'p99.9', 'max'].map((name) => name.padStart(11)).join('')}`,
     line('the day', figures.all),
     line('without what showed in a brownout', figures.outside),
     line('all that could be in time', figures.possible),
@@ -35,7 +37,7 @@ function toldExactness({ exactness }: DayOutcome): string {
 
 function line(name: string, { count: all, within, p50, p90, p99, p999, max }: Distribution): string {
   const cells = [count(all), percent(within), ...[p50, p90, p99, p999, max].map(duration)];
-  return `  ${name.padEnd(34)}${cells.map((cell) => cell.padStart(11)).join('')}`;
+  return `  ${name.padEnd(NAME)}${cells.map((cell) => cell.padStart(11)).join('')}`;
 }
 
 function toldRecovery({ from, to, fresh, caughtUp, possible }: Recovery): string[] {
