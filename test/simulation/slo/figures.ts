@@ -1,5 +1,5 @@
 import type { Micros } from '../../../src/clock.ts';
-import { MINUTE, SECOND } from '../../../src/time.ts';
+import { HOUR, MINUTE, SECOND } from '../../../src/time.ts';
 import type { DayOutcome } from './day.ts';
 import type { Sighting } from './freshness.ts';
 
@@ -8,7 +8,7 @@ export const DEADLINE: Micros = 15 * MINUTE;
 export const BUCKET: Micros = 5 * MINUTE;
 export const REQUESTS_A_MINUTE = 1000;
 
-/** Of some versions, how long each took from showing to the table. What never came in the time that was simulated is Infinity. */
+/** Of some versions, how long each took from showing to the table. What had not come when the day was over is Infinity. */
 export interface Distribution {
   readonly count: number;
   readonly p50: Micros;
@@ -27,7 +27,7 @@ export interface Bucket extends Distribution {
 export interface Recovery {
   readonly from: Micros;
   readonly to: Micros;
-  /** From the brownout's end: when what showed from then on took no longer than the deadline again, by the 99th percentile. */
+  /** From the brownout's end: from when on 99% of what showed within an hour was in time again. */
   readonly fresh: Micros | null;
   /** When 99% of what had shown during the brownout was in the table. */
   readonly caughtUp: Micros | null;
@@ -56,7 +56,12 @@ export interface RequestFigures {
 }
 
 export function figuresOf({ sightings, times, requests, assumed }: DayOutcome): Figures {
-  const counted = sightings.filter(({ visibleAt, committedAt }) => committedAt === null || committedAt >= visibleAt);
+  const counted = sightings
+    .filter(({ visibleAt, committedAt }) => committedAt === null || committedAt >= visibleAt)
+    .map(({ visibleAt, committedAt }) => ({
+      visibleAt,
+      committedAt: committedAt !== null && committedAt <= times.end ? committedAt : null,
+    }));
   const brownouts = assumed.brownouts
     .map(({ from, to }) => ({ from: times.day + from, to: times.day + to }))
     .filter(({ to }) => to <= times.dayEnd);
@@ -104,7 +109,7 @@ function recoveryOf(
   buckets: readonly Bucket[],
   { from, to }: { readonly from: Micros; readonly to: Micros },
 ): Recovery {
-  const fresh = buckets.find((bucket) => bucket.from >= to && bucket.p99 <= DEADLINE);
+  const fresh = buckets.find((bucket, index) => bucket.from >= to && isInTime(buckets.slice(index, index + HOUR / BUCKET)));
   const during = sightings.filter(({ visibleAt }) => visibleAt >= from && visibleAt < to);
   const ends = Float64Array.from(during, ({ committedAt }) => committedAt ?? Number.POSITIVE_INFINITY).sort();
   const caughtUp = ends[Math.ceil(0.99 * ends.length) - 1] ?? to;
@@ -115,6 +120,14 @@ function recoveryOf(
     caughtUp: Number.isFinite(caughtUp) ? caughtUp - to : null,
     possible: distributionOf(during.filter(({ visibleAt }) => visibleAt >= to - DEADLINE)),
   };
+}
+
+const IN_TIME = 0.99;
+
+function isInTime(buckets: readonly Bucket[]): boolean {
+  const all = buckets.reduce((sum, { count }) => sum + count, 0);
+  const within = buckets.reduce((sum, bucket) => sum + bucket.count * bucket.within, 0);
+  return all > 0 && within >= IN_TIME * all;
 }
 
 function requestsOf(requests: readonly Micros[], from: Micros, to: Micros): RequestFigures {

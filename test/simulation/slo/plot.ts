@@ -97,7 +97,7 @@ const AGES: readonly (readonly [Micros, string])[] = [
   [4 * HOUR, '4 h'],
   [12 * HOUR, '12 h'],
   [DAY, '24 h'],
-  [3 * DAY, '3 d'],
+  [3 * DAY, 'later'],
 ];
 const [LEAST, MOST] = [20 * SECOND, 3 * DAY];
 

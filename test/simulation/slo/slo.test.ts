@@ -47,7 +47,7 @@ describe('the figures of a day', () => {
   });
   const outcome = {
     assumed: { ...PEAK_DAY, brownouts: [brownout] },
-    times: { day: 0, dayEnd: HOUR * 2 },
+    times: { day: 0, dayEnd: HOUR * 2, end: HOUR * 3 },
     requests: [0, 1, 59_999_999, 60_000_001],
     sightings: [shown(0, 5), shown(12, 45), shown(40, 14), shown(49, 20), shown(60, 3), shown(61, null), shown(70, -1)],
   } as unknown as DayOutcome;

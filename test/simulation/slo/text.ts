@@ -13,7 +13,7 @@ export function told(outcome: DayOutcome, figures: Figures): string {
   return [
     ...toldAssumptions(outcome.assumed),
     '',
-    'freshness: from when the partner could show a version until the COMMIT that had it, or a later one of its event, in the table',
+    'freshness: from when the partner could show a version until the COMMIT that had it, or a later one of its event, in the table; later: not before the day was over',
     `  ${''.padEnd(NAME)}${['versions', 'within 15m', 'p50', 'p90', 'p99', 'p99.9', 'max'].map((name) => name.padStart(11)).join('')}`,
     line('the day', figures.all),
     line('without what showed in a brownout', figures.outside),
@@ -42,16 +42,18 @@ function line(name: string, { count: all, within, p50, p90, p99, p999, max }: Di
 
 function toldRecovery({ from, to, fresh, caughtUp, possible }: Recovery): string[] {
   const name = `brownout ${clock(from)}–${clock(to)}`;
-  const back =
-    fresh === null ? 'freshness is not back under 15 min that day' : `fresh again (p99) for what showed ${duration(fresh)} after it`;
-  const whole = caughtUp === null ? 'not all of it ever' : `99% of what showed during it in the table ${duration(caughtUp)} after it`;
+  const back = fresh === null ? 'freshness is not back that day' : `99% in time again of what showed ${duration(fresh)} after it and later`;
+  const whole =
+    caughtUp === null
+      ? 'what showed during it is not in the table that day'
+      : `99% of what showed during it in the table ${duration(caughtUp)} after it`;
   return [line(`${name}, its last 15 min`, possible), `    ${back}; ${whole}`];
 }
 
 export const clock = (instant: Micros): string => new Date(instant / 1000).toISOString().slice(11, 16);
 
 export function duration(micros: Micros): string {
-  if (!Number.isFinite(micros)) return 'never';
+  if (!Number.isFinite(micros)) return 'later';
   const minutes = micros / MINUTE;
   return minutes < 120 ? `${minutes.toFixed(1)}m` : `${(minutes / 60).toFixed(1)}h`;
 }
