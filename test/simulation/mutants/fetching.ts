@@ -37,18 +37,17 @@ export const FETCHING: readonly Mutant[] = [
     ],
   },
   {
-    name: 'resume skips a page',
-    breaks: 'R20: a page that landed without a receipt is passed over by resume, with whatever it led to.',
+    name: 'resume goes no further',
+    breaks: 'R20: what landed of a window before its process died is taken for all of it.',
     seen: /R18|the table is not the truth/,
     edits: [
       {
         file: 'src/fetch/resume.ts',
-        from: `    if (!receipt) break;`,
-        to: `    if (!receipt) {
-      state.position = null;
-      state.slot += 1;
-      break;
-    }`,
+        from: `  state.gaps.push(...(await openGaps(job)));
+`,
+        to: `  state.gaps.push(...(await openGaps(job)));
+  if (last) state.position = null;
+`,
       },
     ],
   },
