@@ -1,10 +1,22 @@
+const LINE_FEED = 0x0a;
+const ZERO = 0x30;
+/** Up to so many bytes are copied faster one by one than by a call out of JavaScript. */
+const SHORT = 48;
+/** No number in a line has more digits: offsets and positions are far below 2^53. */
+const DIGITS = 16;
+
 /** Lines of text on their way into a file, in one piece of memory that grows and is used again. */
 export class LineBuffer {
-  private buffer = Buffer.allocUnsafe(1 << 20);
+  private buffer: Buffer;
   private used = 0;
   private begun = 0;
   /** Bytes of the longest line so far. */
   longest = 0;
+
+  /** @param expected about so many bytes. */
+  constructor(expected = 1 << 20) {
+    this.buffer = Buffer.allocUnsafe(expected);
+  }
 
   /** @param text of characters up to U+00FF alone. */
   ascii(text: string): void {
@@ -14,13 +26,29 @@ export class LineBuffer {
 
   copy(bytes: Buffer, start = 0, end = bytes.length): void {
     this.reserve(end - start);
-    bytes.copy(this.buffer, this.used, start, end);
-    this.used += end - start;
+    const { buffer } = this;
+    let { used } = this;
+    if (end - start > SHORT) used += bytes.copy(buffer, used, start, end);
+    else for (let at = start; at < end; at++) buffer[used++] = bytes[at] as number;
+    this.used = used;
+  }
+
+  /** A whole number from 0 on, in decimal digits. */
+  number(value: number): void {
+    this.reserve(DIGITS);
+    let end = this.used + 1;
+    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) end++;
+    this.used = end;
+    for (let rest = value; ; ) {
+      const next = Math.floor(rest / 10);
+      this.buffer[--end] = ZERO + rest - 10 * next;
+      if ((rest = next) === 0) return;
+    }
   }
 
   endLine(): void {
     this.reserve(1);
-    this.buffer[this.used++] = 0x0a;
+    this.buffer[this.used++] = LINE_FEED;
     if (this.used - this.begun > this.longest) this.longest = this.used - this.begun;
     this.begun = this.used;
   }
