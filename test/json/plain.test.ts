@@ -91,12 +91,18 @@ describe('the fast reader finds what the plain one finds', () => {
   });
 });
 
-function fast(whole: string): { readonly captured: readonly number[] } {
+interface Found {
+  readonly spans: readonly number[];
+  readonly captured: readonly number[];
+  readonly shape: unknown;
+}
+
+function fast(whole: string): Found {
   const { spans, captured, shape } = measureBody(Buffer.from(whole), { records: [], envelope: [], capture: ['id'] });
   return { spans: [...spans], captured: [...captured], shape: shapeToJson(shape) };
 }
 
-function plain(whole: string): unknown {
+function plain(whole: string): Found {
   const { spans, captured, shape } = readPlainly(Buffer.from(whole), 'id');
   return { spans, captured, shape: shapeToJson(shape) };
 }
