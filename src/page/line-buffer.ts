@@ -2,8 +2,8 @@ const LINE_FEED = 0x0a;
 const ZERO = 0x30;
 /** Up to so many bytes are copied faster one by one than by a call out of JavaScript. */
 const SHORT = 48;
-/** No number in a line has more digits: offsets and positions are far below 2^53. */
-const DIGITS = 16;
+/** No number below 2^32 has more digits. */
+const DIGITS = 10;
 
 /** Lines of text on their way into a file, in one piece of memory that grows and is used again. */
 export class LineBuffer {
@@ -33,14 +33,14 @@ export class LineBuffer {
     this.used = used;
   }
 
-  /** A whole number from 0 on, in decimal digits. */
+  /** A whole number below 2^32, in decimal digits. */
   number(value: number): void {
     this.reserve(DIGITS);
     let end = this.used + 1;
-    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) end++;
+    for (let rest = value; rest >= 10; rest = (rest / 10) >>> 0) end++;
     this.used = end;
     for (let rest = value; ; ) {
-      const next = Math.floor(rest / 10);
+      const next = (rest / 10) >>> 0;
       this.buffer[--end] = ZERO + rest - 10 * next;
       if ((rest = next) === 0) return;
     }
