@@ -9,6 +9,8 @@ export interface Measurements {
   readonly written: Measured<{ bytes: number; distinct: number }>;
   readonly fetch: Measured<{ records: number; pages: number }>;
   readonly partnerCpuSeconds: number;
+  /** CPU seconds of what the fetch does for the stages behind it, done once more by itself. */
+  readonly landing: Measured<{ reading: number; index: number }>;
   /** One after the other, in turns. */
   readonly pairs: readonly { readonly normalize: Measured<Normalized>; readonly textbook: Measured<{ rows: number }> }[];
   /** The textbook query on the pages as they landed. */
@@ -32,6 +34,8 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const written: Measurements['written'] = await runStage('stage-write.ts', job);
   say('fetch');
   const { fetch, partnerCpuSeconds } = await fetchFromPartner(job);
+  say('reading and indexing the pages once more');
+  const landing: Measurements['landing'] = await runStage('stage-landing.ts', job);
   const pairs: Measurements['pairs'][number][] = [];
   for (let run = 1; run <= runs; run++) {
     say(`normalize and textbook query, ${run} of ${runs}`);
@@ -47,7 +51,7 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const loadFilled: Measurements['loadFilled'] = await runStage('stage-load.ts', job, 'filled');
   say('hashing the table');
   const table: Measurements['table'] = await runStage('stage-hash.ts', job);
-  return { written, fetch, partnerCpuSeconds, pairs, textbookOnPages, load, loadFilled, table };
+  return { written, fetch, partnerCpuSeconds, landing, pairs, textbookOnPages, load, loadFilled, table };
 }
 
 async function fetchFromPartner(job: Job): Promise<Pick<Measurements, 'fetch' | 'partnerCpuSeconds'>> {
