@@ -91,10 +91,11 @@ describe('a configuration', () => {
     expect(poll('{ every: 1h }').deadline).toBe(2 * HOUR);
     expect(poll('{ lateness: 1h }')).toMatchObject({ outOfOrder: HOUR, lateness: HOUR, start: HOUR });
     expect(poll('{ start: 30d }').start).toBe(30 * DAY);
-    expect(poll('{ every: 1h }').overlap, 'three polls, at most outOfOrder and clocks together').toEqual({
+    expect(poll('{ every: 1h }').overlap, 'all of the bound, which is less than three intervals').toEqual({
       least: 2 * HOUR + 5 * MINUTE,
       most: 2 * HOUR + 5 * MINUTE,
     });
+    expect(poll('{ every: 5m }').overlap, 'one interval').toEqual({ least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE });
     expect(poll('{ clocks: 0s, every: 1h }').overlap).toEqual({ least: 2 * HOUR, most: 2 * HOUR });
     expect(poll('{ overlap: { least: 3h } }').overlap).toEqual({ least: 3 * HOUR, most: 3 * HOUR });
     expect(poll('{ overlap: { most: 10m } }').overlap).toEqual({ least: 10 * MINUTE, most: 10 * MINUTE });
