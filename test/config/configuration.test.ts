@@ -29,7 +29,7 @@ describe('a configuration', () => {
         outOfOrder: 2 * HOUR,
         clocks: 5 * MINUTE,
         lateness: 48 * HOUR,
-        overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
+        overlap: { least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
         deadline: 15 * MINUTE,
         start: 48 * HOUR,
       },
@@ -65,7 +65,7 @@ describe('a configuration', () => {
       outOfOrder: 2 * HOUR,
       clocks: 5 * MINUTE,
       lateness: 48 * HOUR,
-      overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
+      overlap: { least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
       deadline: 15 * MINUTE,
       start: 48 * HOUR,
     });

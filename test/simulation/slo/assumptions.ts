@@ -55,7 +55,7 @@ export const PEAK_DAY: Assumptions = {
   latencyMs: [300, 800],
   storeMs: 35,
   statementMs: 50,
-  fetchRate: 38_652,
+  fetchRate: 80_000,
   normalizeRate: 159_489,
   loadRate: 157_226,
   knownCost: 0.5,
