@@ -9,8 +9,7 @@ import { type Definition, fieldsOf } from './definition.ts';
 
 /**
  * The statements of the normalizer. Lines are JSON: `{"p":page,"i":position,"h":"content hash","r":record}`, a record being whole or its read
- * fields alone; other members are passed over. Narrow files have the columns p, i, h (page, position, content hash), k0… (key), t, v1… (version), and
- * verdict: why the record may not enter, NULL where it may.
+ * fields alone; other members are passed over. Of each observation, narrow rows have p, i, h (page, position, content hash), k0… (key) and t, v1… (version).
  */
 
 /** DuckDB's reader takes twice the time where its buffers are larger than they need to be. */
@@ -60,8 +59,8 @@ function acceptedMicrosSql(text: string, form: TimeForm): string {
 
 const integerSql = (text: string): string => `CASE WHEN regexp_full_match(${text}, '-?\\d{1,18}') THEN TRY_CAST(${text} AS BIGINT) END`;
 
-/** The narrow pass: key, version and verdict of every line of an index, as a narrow file at `path`. */
-export function narrowPass(definition: Definition, index: LineFiles, released: readonly string[], path: string): string {
+/** Every line of an index: p, i, h, key, version, and `verdict`: why the record may not enter, NULL where it may. */
+function judged(definition: Definition, index: LineFiles, released: readonly string[]): string {
   const { keys: keyed, versions: versioned, ruled } = fieldsOf(definition);
   const record = [...new Set([...keyed, ...versioned, ...ruled])].map((name) => [name, ruled.includes(name) ? 'JSON' : 'VARCHAR'] as const);
   // A field with a rule is read as JSON, so that the rule sees its type; ->> takes its text out again.
@@ -74,11 +73,10 @@ export function narrowPass(definition: Definition, index: LineFiles, released: r
     `${microsSql(text(time.name), time.form)} AS t`,
     ...integers.map((column, at) => `${integerSql(text(column.name))} AS v${at + 1}`),
   ];
-  const judged = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
+  const values = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
   const exact = ruled.map((name) => [name, 'VARCHAR'] as const);
-  return `COPY (SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
-      FROM (SELECT p, i, h, ${[...keys, ...versions, ...judged].join(', ')} FROM ${readLines(index, record, exact)}))
-    TO ${literal(path)} (FORMAT parquet, COMPRESSION lz4, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 100)`;
+  return `(SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
+      FROM (SELECT p, i, h, ${[...keys, ...versions, ...values].join(', ')} FROM ${readLines(index, record, exact)}))`;
 }
 
 /** The first thing that keeps a record out: `key`, `version`, or the number of a rule; NULL where nothing does. */
@@ -91,16 +89,23 @@ function verdictSql(definition: Definition, ruled: readonly string[], released: 
   return `CASE WHEN ${keys.join(' OR ')} THEN 'key' WHEN ${versions.join(' OR ')} OR ${range} THEN 'version' ${rules.join(' ')} END`;
 }
 
-const accepted = (files: readonly string[]): string =>
-  `(SELECT * EXCLUDE (verdict) FROM read_parquet(${literalList(files)}) WHERE verdict IS NULL)`;
+/** What was written as sightings, by short names; `p` is the page's key. */
+function accepted(definition: Definition, files: readonly string[]): string {
+  const keys = definition.key.map((column, index) => `${identifier(column.name)} AS k${index}`);
+  const versions = definition.version.map(({ name }, index) =>
+    index === 0 ? `epoch_us(${identifier(name)}) AS t` : `${identifier(name)} AS v${index}`,
+  );
+  return `(SELECT ${LINEAGE.page} AS p, ${LINEAGE.position} AS i, ${LINEAGE.contentHash} AS h, ${[...keys, ...versions].join(', ')}
+      FROM read_parquet(${literalList(files)}))`;
+}
 
-export const narrowTotals = (path: string): string =>
-  `SELECT count(*) FILTER (verdict IS NULL) AS accepted, min(t) FILTER (verdict IS NULL) AS first, max(t) FILTER (verdict IS NULL) AS last FROM read_parquet(${literal(path)})`;
+export const sightingTotals = (definition: Definition, path: string): string =>
+  `SELECT count(*) AS accepted, min(t) AS first, max(t) AS last FROM ${accepted(definition, [path])}`;
 
 /** One value: the records with a verdict, in their order. */
-export const narrowRefused = (definition: Definition, path: string): string =>
+export const listRefused = (definition: Definition, index: LineFiles, released: readonly string[]): string =>
   `SELECT coalesce(list({'p': p, 'i': i, 'verdict': verdict, 'key': [${keyNames(definition).join(', ')}]} ORDER BY p, i), []) AS records
-    FROM read_parquet(${literal(path)}) WHERE verdict IS NOT NULL`;
+    FROM ${judged(definition, index, released)} WHERE verdict IS NOT NULL`;
 
 /**
  * Observations of keys that the batch has more than once, in the order of the law: place 1 is the key's winner, the greatest by (version,
@@ -112,7 +117,7 @@ export function settleRivals(definition: Definition, files: readonly string[]): 
   const order = versionNames(definition)
     .map((name) => `${name} DESC`)
     .join(', ');
-  const narrow = accepted(files);
+  const narrow = accepted(definition, files);
   return `CREATE OR REPLACE TEMP TABLE repeated AS SELECT hash(${keys}) AS key_hash FROM ${narrow} GROUP BY key_hash HAVING count(*) > 1;
     CREATE OR REPLACE TEMP TABLE rivals AS
     SELECT p, i, h, ${narrowNames(definition).join(', ')}, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}, h DESC, p, i) AS place
@@ -128,7 +133,7 @@ export function settleKnown(definition: Definition, files: readonly string[], si
   const theirs = [...definition.version.map((column) => `s.${identifier(column.name)}`), `s.${LINEAGE.contentHash}`];
   const mine = [...versionNames(definition).map((name) => (name === 't' ? 'make_timestamptz(w.t)' : `w.${name}`)), 'w.h'];
   return `INSERT INTO left_out
-    SELECT p, i FROM (FROM ${accepted(files)} ANTI JOIN left_out USING (p, i)) w WHERE EXISTS (
+    SELECT p, i FROM (FROM ${accepted(definition, files)} ANTI JOIN left_out USING (p, i)) w WHERE EXISTS (
       SELECT 1 FROM read_parquet(${literalList(sightings)}) s
       WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}))`;
 }
@@ -141,11 +146,11 @@ export const countConflicts = (definition: Definition): string =>
   `SELECT count(*) AS n FROM (SELECT 1 FROM rivals GROUP BY ${narrowNames(definition).join(', ')} HAVING min(h) <> max(h))`;
 
 /** One value: of the records that go on although they lie before the watermark, how many in each bucket of lateness. */
-export function countLate(files: readonly string[], { watermark, at }: Seen): string {
+export function countLate(definition: Definition, files: readonly string[], { watermark, at }: Seen): string {
   const bucket = `least(${LATENESS_BUCKETS - 1}, greatest(0, ceil(log2(greatest(1, ${at} - t) / ${bucketBound(0)}))))::INTEGER`;
   return `SELECT list(coalesce(n, 0)::INTEGER ORDER BY bucket) AS counts FROM range(${LATENESS_BUCKETS}) AS buckets(bucket)
     LEFT JOIN (SELECT ${bucket} AS bucket, count(*) AS n
-      FROM (FROM ${accepted(files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
+      FROM (FROM ${accepted(definition, files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
 }
 
 export const dropSettled = (): readonly string[] => ['DROP TABLE repeated', 'DROP TABLE rivals', 'DROP TABLE left_out'];
@@ -156,16 +161,16 @@ export const listLeftOut = (): string =>
     FROM (SELECT p, count(*) AS n, string_agg(i::VARCHAR, ',') AS positions FROM left_out GROUP BY p)`;
 
 /**
- * Sightings: every accepted observation of these narrow files, by key, so that a look-up touches few row groups. The last part of a key
- * mostly tells more than the first, so that comparing begins with it.
+ * Sightings: every accepted observation of these index files, as it landed. In the order of its key it would take twice the time and a
+ * quarter more room, and whoever looks a key up reads the whole file anyway.
  */
-export function saveSightings(definition: Definition, files: readonly string[], pages: string, path: string): string {
+export function saveSightings(definition: Definition, index: LineFiles, released: readonly string[], pages: string, path: string): string {
   const keys = definition.key.map((column, index) => `k${index} AS ${identifier(column.name)}`);
   const versions = definition.version.map(
     (column, index) => `${index === 0 ? 'make_timestamptz(t)' : `v${index}`} AS ${identifier(column.name)}`,
   );
   return `COPY (SELECT ${[...keys, ...versions].join(', ')}, h AS ${LINEAGE.contentHash}, ${pageKey(pages)} AS ${LINEAGE.page}, i AS ${LINEAGE.position}
-      FROM (FROM ${accepted(files)} ORDER BY ${[...keyNames(definition).toReversed(), ...versionNames(definition)].join(', ')}))
+      FROM ${judged(definition, index, released)} WHERE verdict IS NULL)
     TO ${literal(path)} (${PARQUET}, ROW_GROUP_SIZE 100000)`;
 }
 

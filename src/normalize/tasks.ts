@@ -44,6 +44,8 @@ export interface IndexResult {
   readonly pages: readonly MeasuredPage[];
   /** Records that are no line of the index. */
   readonly refused: readonly RefusedRecord[];
+  readonly lines: number;
+  /** Bytes of the longest. */
   readonly longest: number;
 }
 

@@ -4,9 +4,11 @@ import { assert } from '../errors.ts';
 import { recordNeedsProjection } from '../schema/project.ts';
 import { shapeFromJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
+import { bodyAt, bringBody } from './bring.ts';
+import type { IndexedPage } from './close-page.ts';
 import { type Definition, fieldsOf, fixedFields } from './definition.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
-import { bringBody, type IndexedPage, type IndexedPages, type PageGroup } from './index-pages.ts';
+import type { IndexedPages, PageGroup } from './index-pages.ts';
 import type { Pool } from './pool.ts';
 import type { Settled } from './settle.ts';
 import { countRows, type LineFiles, savePart } from './statements.ts';
@@ -71,24 +73,15 @@ function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
 }
 
 function goesOn(work: PartsWork, number: number): boolean {
-  const { records, refused } = pageOf(work, number);
-  return records - refused.length > (work.settled.leftOut.get(number)?.count ?? 0);
+  const { source, records, refused } = pageOf(work, number);
+  return records - refused.length > (work.settled.leftOut.get(source.key)?.count ?? 0);
 }
 
 async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
   const page = pageOf(work, number);
-  const leftOut = [...page.refused, ...(work.settled.leftOut.get(number)?.positions.split(',') ?? [])].join(',');
+  const leftOut = [...page.refused, ...(work.settled.leftOut.get(page.source.key)?.positions.split(',') ?? [])].join(',');
   const exact = recordNeedsProjection(shapeFromJson(page.shape), work.schema);
-  const { key, measured } = page.source;
-  const body =
-    page.body === null
-      ? await bringBody(work.folder, page.source, number)
-      : {
-          page: number,
-          key,
-          path: page.body,
-          measured: measured && { sha256: measured.sha256, span: measured.span, shape: measured.shape },
-        };
+  const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
   return { ...body, careful: page.careful, exact, leftOut };
 }
 

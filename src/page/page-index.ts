@@ -45,16 +45,26 @@ export function writeIndex(lines: LineBuffer, page: MeasuredBody, fields: ReadFi
   return [];
 }
 
-const beginLine = (first: string, i: number, start: number, end: number, bytes: Buffer): string =>
-  `${first}${i},"s":${start},"e":${end},"h":"${contentHash(bytes)}",`;
+function beginLine(lines: LineBuffer, first: string, position: number, body: Buffer, start: number, end: number): void {
+  lines.ascii(first);
+  lines.digits(position);
+  lines.ascii(',"s":');
+  lines.digits(start);
+  lines.ascii(',"e":');
+  lines.digits(end);
+  lines.ascii(',"h":"');
+  lines.ascii(contentHash(body.subarray(start, end)));
+  lines.ascii('",');
+}
 
 function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, fields: readonly string[], first: string): void {
   const names = fields.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
   const width = measure.records === 0 ? 0 : measure.captured.length / measure.records;
-  const oneLine = hasLineBreaks(body) ? onOneLine : (bytes: Buffer): Buffer => bytes;
+  const broken = hasLineBreaks(body);
   for (let i = 0; i < measure.records; i++) {
     const [start, end] = [measure.spans[2 * i] as number, measure.spans[2 * i + 1] as number];
-    lines.ascii(`${beginLine(first, i, start, end, body.subarray(start, end))}"r":`);
+    beginLine(lines, first, i, body, start, end);
+    lines.ascii('"r":');
     let before = '{';
     for (let column = 0; column < names.length; column++) {
       const at = i * width + 2 * column;
@@ -62,7 +72,8 @@ function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, field
       if (to === 0) continue;
       lines.ascii(before);
       lines.copy(names[column] as Buffer);
-      lines.copy(oneLine(body.subarray(from, to)));
+      if (broken) lines.copy(onOneLine(body.subarray(from, to)));
+      else lines.copy(body, from, to);
       before = ',';
     }
     lines.ascii(before === '{' ? '{}}' : '}}');
@@ -79,7 +90,7 @@ function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fiel
     const read = readCarefully(bytes.toString(), fields);
     if ('rule' in read) refused.push({ position, refusal: read });
     else {
-      lines.ascii(beginLine(first, position, start, end, bytes));
+      beginLine(lines, first, position, body, start, end);
       lines.copy(Buffer.from(`${read.exact === null ? '' : `"x":${read.exact},`}"r":${exactJson(only(read.record, names))}}`));
       lines.endLine();
     }
