@@ -28,6 +28,8 @@ export interface IndexedPages {
 /** Pages that go through one task. */
 export interface PageGroup extends IndexFile {
   readonly pages: readonly number[];
+  /** Local file of their records as they are, a line each; null where there is none yet. */
+  readonly records: { readonly path: string; readonly longest: number } | null;
 }
 
 const GROUP_RECORDS = 40_000;
@@ -71,7 +73,8 @@ interface IndexedGroup extends PageGroup {
 }
 
 async function indexGroup({ folder, input, pool }: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
-  const index = join(folder, `index-${String(number).padStart(5, '0')}`);
+  const file = (kind: string): string => join(folder, `${kind}-${String(number).padStart(5, '0')}`);
+  const [index, linesPath] = [file('index'), file('records')];
   const brought = await mapConcurrent(pages, 8, (page) => bringIndex(folder, input, page));
   const { definition } = input;
   const result = await pool.run({
@@ -80,8 +83,10 @@ async function indexGroup({ folder, input, pool }: IndexWork, number: number, pa
     records: definition.records,
     fields: fieldsOf(definition),
     indexPath: index,
+    linesPath,
   });
-  return { pages, index, lines: result.lines, longest: result.longest, brought, result };
+  const records = result.records && { path: linesPath, longest: result.records.longest };
+  return { pages, index, lines: result.lines, longest: result.longest, records, brought, result };
 }
 
 /** The pages of a group, with their bodies where those were read. */

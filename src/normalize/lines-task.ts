@@ -6,6 +6,7 @@ import { IndexReader } from '../page/page-index.ts';
 import { hasLineBreaks, onOneLine, readCarefully } from '../page/record.ts';
 import { projectRecord } from '../schema/project.ts';
 import { openBody } from './index-task.ts';
+import { writeLine } from './line.ts';
 import type { LinesPage, LinesResult, LinesTask } from './tasks.ts';
 
 /** The thread's one: memory is not touched for the first time in each task. */
@@ -30,12 +31,7 @@ export function writeLines(task: LinesTask): LinesResult {
         open = openPage(pages.get(reader.page), task);
       }
       if (!open || open.leftOut.has(reader.position)) continue;
-      lines.copy(index, reader.headStart, reader.headEnd);
-      lines.ascii(',"r":');
-      if (open.line) lines.copy(open.line(open.body.subarray(reader.start, reader.end)));
-      else lines.copy(open.body, reader.start, reader.end);
-      lines.ascii('}');
-      lines.endLine();
+      writeLine(lines, index, reader, open.body, open.line);
       if (open.page.exact) exact++;
     }
     writeFileSync(file, lines.bytes());

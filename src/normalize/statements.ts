@@ -189,6 +189,10 @@ const OVERFLOW_TYPE = 'MAP(VARCHAR, VARCHAR)';
 const pageKey = (path: string): string =>
   `(SELECT list(key ORDER BY p) FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', key: 'VARCHAR'}))[p + 1]`;
 
+/** In brackets, because DuckDB takes a function that is joined for one of the rows on its left. */
+const leaveOut = (path: string): string =>
+  `ANTI JOIN (FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', i: 'INTEGER'})) USING (p, i)`;
+
 /** The rows of a batch: the lines that won, in the schema's types, with their lineage. */
 export function savePart(definition: Definition, schema: RecordSchema, part: PartFiles): string {
   const fixed = [...new Set([...keyFields(definition), ...definition.version.map((column) => column.name)])];
@@ -213,12 +217,14 @@ export function savePart(definition: Definition, schema: RecordSchema, part: Par
     column(literal(part.batch), LINEAGE.batch),
   ];
   return `COPY (SELECT ${columns.join(', ')}
-      FROM ${readLines(part.lines, record)})
+      FROM (SELECT p, i, h, r FROM ${readLines(part.lines, record)} ${part.without === null ? '' : leaveOut(part.without)}))
     TO ${literal(part.path)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
 }
 
 export interface PartFiles {
   readonly lines: LineFiles;
+  /** JSON file of the lines that are passed over, by p and i. */
+  readonly without: string | null;
   readonly pages: string;
   readonly batch: string;
   readonly path: string;
