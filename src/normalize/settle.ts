@@ -13,6 +13,7 @@ import {
   settleKnown,
   settleLosers,
   settleRivals,
+  settleSame,
 } from './statements.ts';
 
 /** Which observation of each key goes on. */
@@ -44,7 +45,11 @@ export async function settle(
   const sighted = indexed.sightings.map((file) => file.path);
   const said = await pool.run({
     kind: 'statements',
-    run: [settleRivals(definition, sighted), settleLosers(), ...(basis.length > 0 ? [settleKnown(definition, sighted, basis)] : [])],
+    run: [
+      settleRivals(definition, sighted),
+      settleLosers(),
+      ...(basis.length > 0 ? [settleSame(definition, sighted, basis), settleKnown(definition, sighted, basis)] : []),
+    ],
     ask: {
       losers: countLosers(),
       leftOut: countLeftOut(),
