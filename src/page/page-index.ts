@@ -56,11 +56,11 @@ const AFTER_HASH = Buffer.from('",');
 /** What a line says before its fields. @param first up to the position. */
 function beginLine(lines: LineBuffer, first: Buffer, i: number, start: number, end: number, bytes: Buffer): void {
   lines.copy(first);
-  lines.number(i);
+  lines.digits(i);
   lines.copy(START);
-  lines.number(start);
+  lines.digits(start);
   lines.copy(END);
-  lines.number(end);
+  lines.digits(end);
   lines.copy(HASH);
   lines.ascii(contentHash(bytes));
   lines.copy(AFTER_HASH);
