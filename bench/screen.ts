@@ -4,8 +4,8 @@ import { ratioLines } from './ratios.ts';
 import type { Measurements, Round } from './stages.ts';
 import type { TableVerdict } from './verdict.ts';
 
-/** What the stages are held to. The normalizer's are in ratios.ts. */
-export const BARS = { fetchPerSecond: 20_000, loadPerSecond: 100_000, peakBytes: 2 * 2 ** 30 } as const;
+/** What the stages are held to, the normalizer but for its ratios. The partner allows one key 83,000 events a second; they are counted on one core, by the CPU that fetch used. */
+export const BARS = { fetchPerSecond: 83_000, loadPerSecond: 100_000, peakBytes: 2 * 2 ** 30 } as const;
 
 export interface Outcome {
   readonly options: Options;
@@ -26,6 +26,7 @@ export function screen(outcome: Outcome): string {
     row('', 'events/s', 'CPU s/M', 'peak MiB', ''),
     ...stageRows(outcome),
     '',
+    fetchLine(outcome),
     ...ratioLines(measurements.rounds),
     `memory     ${Math.round(greatestPeak(measurements) / 2 ** 20)} MiB at most; bar 2048: ${verdict(greatestPeak(measurements) < BARS.peakBytes)}`,
     `table      ${count(load.result.inserted)} rows, hash ${measurements.table.result.hash}: ${table}`,
@@ -36,7 +37,7 @@ export function screen(outcome: Outcome): string {
 
 function stageRows({ options, measurements }: Outcome): string[] {
   const { events } = options.workload;
-  const { fetch, rounds, load, loadFilled, partnerCpuSeconds } = measurements;
+  const { fetch, rounds, load, loadFilled } = measurements;
   const of = (stage: keyof Round): Usage => middle(rounds.map((round) => round[stage]));
   const perSecond = (of: number, usage: Usage): number => of / usage.seconds;
   const line = (name: string, of: number, usage: Usage, remark = ''): string =>
@@ -44,7 +45,7 @@ function stageRows({ options, measurements }: Outcome): string[] {
   const rows = load.result.inserted;
   const filled = loadFilled.result.inserted + loadFilled.result.updated;
   return [
-    line('fetch', events, fetch, bar(perSecond(events, fetch), BARS.fetchPerSecond, partnerRemark(partnerCpuSeconds, events))),
+    line('fetch', events, fetch, 'with landing, index, shapes and receipts; below'),
     line('normalize', events, of('normalize')),
     line('normalize, foreign', events, of('foreign'), 'the same bodies without receipts and indexes'),
     line('normalize, seen', events, of('seen'), 'the same window again, when all of it is loaded'),
@@ -61,8 +62,14 @@ function stageRows({ options, measurements }: Outcome): string[] {
   ];
 }
 
-const partnerRemark = (cpuSeconds: number, events: number): string =>
-  `; the partner took ${((cpuSeconds / events) * 1e6).toFixed(1)} CPU s/M beside it`;
+/** What one core does, and what landing pays of it for the stages behind, so that nothing hides there. */
+function fetchLine({ options, measurements: { fetch, landing, partnerCpuSeconds } }: Outcome): string {
+  const { events } = options.workload;
+  const each = (cpuSeconds: number): string => ((cpuSeconds / events) * 1e6).toFixed(1);
+  const { reading, index } = landing.result;
+  const parts = `reading bodies with their shapes ${each(reading)}, indexes ${each(index)}; the partner beside it ${each(partnerCpuSeconds)}`;
+  return `fetch      ${bar(events / fetch.cpuSeconds, BARS.fetchPerSecond)}: ${count(events / fetch.cpuSeconds)} events/s a core, ${each(fetch.cpuSeconds)} CPU s/M, of it ${parts}`;
+}
 
 const bar = (found: number, least: number, remark = ''): string => `bar ${count(least)}: ${verdict(found >= least)}${remark}`;
 const verdict = (holds: boolean): string => (holds ? 'ok' : 'MISSED');

@@ -9,6 +9,8 @@ export interface Measurements {
   readonly written: Measured<{ bytes: number; distinct: number }>;
   readonly fetch: Measured<{ records: number; pages: number }>;
   readonly partnerCpuSeconds: number;
+  /** CPU seconds of what the fetch does for the stages behind it, done once more by itself. */
+  readonly landing: Measured<{ reading: number; index: number }>;
   readonly rounds: readonly Round[];
   readonly load: Measured<{ inserted: number; updated: number }>;
   /** Into the table of the first load: half of the rows new, half later versions. */
@@ -42,6 +44,8 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const written: Measurements['written'] = await runStage('stage-write.ts', job);
   say('fetch');
   const { fetch, partnerCpuSeconds } = await fetchFromPartner(job);
+  say('reading and indexing the pages once more');
+  const landing: Measurements['landing'] = await runStage('stage-landing.ts', job);
   const rounds: Round[] = [];
   for (let run = 1; run <= runs; run++) {
     say(`normalize, and what it is held against, ${run} of ${runs}`);
@@ -54,7 +58,7 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const loadFilled: Measurements['loadFilled'] = await runStage('stage-load.ts', job, 'filled');
   say('hashing the table');
   const table: Measurements['table'] = await runStage('stage-hash.ts', job);
-  return { written, fetch, partnerCpuSeconds, rounds, load, loadFilled, table };
+  return { written, fetch, partnerCpuSeconds, landing, rounds, load, loadFilled, table };
 }
 
 async function runRound(job: Job): Promise<Round> {

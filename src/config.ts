@@ -34,6 +34,8 @@ export const colorWanted = (isTerminal: boolean, environment: NodeJS.ProcessEnv 
 
 export const isCI = (environment: NodeJS.ProcessEnv = process.env): boolean => variables.isCI(environment);
 
+export const arrayPlace = (environment: NodeJS.ProcessEnv = process.env): variables.ArrayPlace | null => variables.arrayPlace(environment);
+
 /** Threads that DuckDB, files and zlib share; undefined where the process was started without the variable. */
 export const threadPoolSize = (environment: NodeJS.ProcessEnv = process.env): string | undefined => environment['UV_THREADPOOL_SIZE'];
 

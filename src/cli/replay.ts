@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { arrayPlace } from '../config.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import type { PageSource } from '../normalize/batch.ts';
 import type { Context } from '../pipeline/context.ts';
@@ -7,6 +8,7 @@ import { concludeRange, pagesOfPrefix, pagesOfRange, type ReplayReport, replay }
 import { openStore } from '../store/open.ts';
 import { formatInstant } from '../time.ts';
 import { type CommonOptions, instantOption, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
+import { shardOption } from './shard.ts';
 import { table } from './terminal.ts';
 
 interface ReplayCommandOptions extends CommonOptions {
@@ -26,7 +28,7 @@ export function addReplay(program: Command): void {
       '--prefix <url>',
       'every raw body under a prefix: a URL (file:…, s3://…) or a key of the store; plain, gzip or zstd, with or without receipts',
     )
-    .option('--shard <i/n>', 'only the i-th of n shares of the pages (1/4 … 4/4)')
+    .option('--shard <i/n>', 'only the i-th of n shares of the pages (1/4 … 4/4); auto/4 or auto: the place in the batch array')
     .option('--stop-after <stage>', 'normalize: publish batches without loading them');
   withCommonOptions(command, 'tidemark replay --stream payments --from 2026-11-01 --to 2026-11-02').action(
     (options: ReplayCommandOptions) =>
@@ -36,7 +38,7 @@ export function addReplay(program: Command): void {
           throw usage(`--stop-after ${options.stopAfter}`, 'It takes normalize.');
         const range = rangeOf(options);
         const pages = range ? pagesOfRange(context, stream, range) : await foreignPages(context, options.prefix ?? '');
-        const [load, shard] = [options.stopAfter === undefined, shardOption(options.shard)];
+        const [load, shard] = [options.stopAfter === undefined, shardOption(options.shard, arrayPlace())];
         const report = await replay(context, stream, pages, { load, shard });
         // A shard alone does not make a range complete, nor do bodies of which nobody knows what they answered.
         const watermark = range && load && !shard ? await concludeRange(context, stream, range) : null;
@@ -73,13 +75,6 @@ async function foreignPages(context: Context, prefix: string): Promise<AsyncIter
     return pagesOfPrefix(store, '', false);
   }
   return pagesOfPrefix(context.store, prefix, true);
-}
-
-function shardOption(text: string | undefined): { index: number; count: number } | null {
-  if (text === undefined) return null;
-  const [, index = 0, count = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
-  if (index >= 1 && index <= count) return { index: index - 1, count };
-  throw usage(`--shard ${text}`, 'Write i/n with i from 1 to n: 1/4, 2/4, 3/4, 4/4.');
 }
 
 function formatReplay(report: ReplayReport): string {

@@ -19,3 +19,18 @@ export function colorWanted(environment: Environment, isTerminal: boolean): bool
 export function isCI(environment: Environment): boolean {
   return Boolean(environment['CI']) && environment['CI'] !== 'false';
 }
+
+/** Which of how many this process is, where a batch array or an indexed job started it; from 0. */
+export interface ArrayPlace {
+  readonly index: number;
+  /** Null where only the index is told, as by Kubernetes. */
+  readonly count: number | null;
+}
+
+/** @returns null outside of AWS Batch array jobs and Kubernetes indexed jobs. */
+export function arrayPlace(environment: Environment): ArrayPlace | null {
+  const index = wholeNumber(environment['AWS_BATCH_JOB_ARRAY_INDEX'] ?? environment['JOB_COMPLETION_INDEX']);
+  return index === null ? null : { index, count: wholeNumber(environment['AWS_BATCH_JOB_ARRAY_SIZE']) };
+}
+
+const wholeNumber = (text: string | undefined): number | null => (text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null);

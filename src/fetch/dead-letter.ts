@@ -3,7 +3,7 @@ import type { Micros } from '../clock.ts';
 import { TidemarkError } from '../errors.ts';
 import type { DeadLetter, Gap, Window } from '../manifest/documents.ts';
 import { createJson, getJson } from '../store/json.ts';
-import { deadLetterKey, deadLetterPrefix, slotName, windowName } from '../store/keys.ts';
+import { deadLetterKey, deadLetterPrefix, parseCompact, slotName, windowName } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { PageFailure } from './ask.ts';
 import type { WindowJob } from './effects.ts';
@@ -117,6 +117,16 @@ export async function listDeadLetters(
   const entries: DeadLetterEntry[] = [];
   for (const [id, resolved] of ids) {
     if (which === 'all' || resolved === (which === 'resolved')) entries.push(await showDeadLetter(store, stream, id));
+  }
+  return entries;
+}
+
+/** Resolved letters of windows that end after an instant; what only older windows lacked is not read. */
+export async function listResolvedSince(store: ObjectStore, stream: string, since: Micros): Promise<DeadLetterEntry[]> {
+  const entries: DeadLetterEntry[] = [];
+  for (const [id, resolved] of await letterIds(store, stream, '')) {
+    const end = parseCompact(id.split(/[_-]/)[1]);
+    if (resolved && end !== null && end > since) entries.push(await showDeadLetter(store, stream, id));
   }
   return entries;
 }

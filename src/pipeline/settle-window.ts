@@ -16,6 +16,7 @@ import type { Stream } from '../stream.ts';
 import type { Context } from './context.ts';
 import { isVoid, loadBatch } from './load-batch.ts';
 import { normalizeWindow } from './normalize-window.ts';
+import { mayGoOn, unloadedRepairs, waitsAtRepaired } from './repaired-gaps.ts';
 import { joinsLoaded, safeWatermark } from './watermark.ts';
 
 /**
@@ -67,15 +68,16 @@ export async function loadPending(
   inTurn: InTurn,
 ): Promise<Settlement> {
   const admitted = await admit(context, stream, pending, batches);
-  const joins = joinsLoaded(lease.head(), await context.warehouse.watermark(stream.name), pending.window);
-  if (!joins && (await isLost(context, stream, lease.head(), pending)))
+  const reached = await context.warehouse.watermark(stream.name);
+  const joins = joinsLoaded(lease.head(), reached, pending.window);
+  if (!joins && (await isLost(context, stream, lease.head(), pending, reached)))
     context.log.warn({ stream: stream.name }, 'the warehouse lacks what was loaded before; its watermark waits for a replay');
   const isWhole = admitted.length === batches.length;
   const loaded = new Set((await context.warehouse.ledger(stream.name)).map((entry) => entry.batch));
   for (const [index, batch] of admitted.entries()) {
     if (loaded.has(batch.id)) continue;
     const isLast = isWhole && index === admitted.length - 1;
-    await loadBatch(context, stream, batch, isLast && joins ? await reachable(context, stream, lease, pending) : null);
+    await loadBatch(context, stream, batch, isLast && joins ? await reachable(context, stream, lease, pending, reached) : null);
   }
   if (await isHeld(context, stream, batches)) return 'held';
   if (isAhead(lease.head(), pending.window)) return 'ahead';
@@ -91,25 +93,34 @@ export async function loadPending(
 async function conclude(context: Context, stream: Stream, lease: Lease, pending: PendingWindow): Promise<void> {
   await lease.update(settle(pending.manifest));
   const loaded = await context.warehouse.watermark(stream.name);
-  if (!joinsLoaded(lease.head(), loaded, pending.window)) return;
-  const watermark = await reachable(context, stream, lease, null);
+  const isPoll = pending.window.kind === 'poll';
+  if (!joinsLoaded(lease.head(), loaded, pending.window) && !(isPoll && (await mayGoOn(context, stream, lease.head(), loaded)))) return;
+  const watermark = await reachable(context, stream, lease, null, loaded);
   if (watermark !== null) await context.warehouse.advance(stream.name, watermark);
 }
 
 /** The head is taken before the gaps are read: those of whatever its watermark has passed were written before it did. */
-async function reachable(context: Context, stream: Stream, lease: Lease, settled: PendingWindow | null): Promise<Micros | null> {
+async function reachable(
+  context: Context,
+  stream: Stream,
+  lease: Lease,
+  settled: PendingWindow | null,
+  loaded: Micros | null,
+): Promise<Micros | null> {
   const head = lease.head();
-  return safeWatermark(head, settled, await openGaps(context, stream));
+  const gaps = [...(await openGaps(context, stream)), ...(await unloadedRepairs(context, stream, lease, loaded, settled))];
+  return safeWatermark(head, settled, gaps);
 }
 
 /**
  * Whether a poll finds a warehouse that holds less than was loaded into it. It does not where what lies before the window is still on its
  * way, as after an outage, or is missing in a gap. A head without a watermark is that of backfills, which move none.
  */
-async function isLost(context: Context, stream: Stream, head: Head, pending: PendingWindow): Promise<boolean> {
+async function isLost(context: Context, stream: Stream, head: Head, pending: PendingWindow, reached: Micros | null): Promise<boolean> {
   const { kind, start } = pending.window;
   if (head.watermark === null || provesNothing(kind) || hasPollBefore(head, pending)) return false;
-  return !(await openGaps(context, stream)).some(({ from }) => from < start);
+  const isInGap = (await openGaps(context, stream)).some(({ from }) => from < start);
+  return !isInGap && !(await waitsAtRepaired(context, stream, reached));
 }
 
 const hasPollBefore = ({ open, pending }: Head, { window }: PendingWindow): boolean =>

@@ -87,7 +87,7 @@ function parseFileName(name = ''): RawName['file'] | null {
   return slot === undefined ? null : { kind: ending === 'json.zst' ? 'page' : 'receipt', slot: Number(slot), alternative };
 }
 
-function parseCompact(text = ''): Micros | null {
+export function parseCompact(text = ''): Micros | null {
   return parseInstant(text.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\d)/, '$1-$2-$3:$4:$5'), 'iso');
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listDeadLetters } from '../../src/fetch/dead-letter.ts';
-import { HOUR } from '../../src/time.ts';
+import { formatInstant, HOUR } from '../../src/time.ts';
 import { type Ended, said } from '../support/tidemark.ts';
 import { NOW, openWorld, type TestWorld } from '../system/world.ts';
 
@@ -92,6 +92,24 @@ describe('R18: a gap that nobody retried', () => {
       const swept = await world.run(HEALED, ['run', '--once', '--sweep', ...ONLY]);
       expect(swept.code, said(swept)).toBe(0);
       expect((await payments(world)).missing).toBe(0);
+    } finally {
+      await world.close();
+    }
+  });
+});
+
+describe('R4, R18: a gap that a backfill goes over', () => {
+  test('is closed, and the watermark that waited there goes on with the next poll', async () => {
+    const world = await open(63, HEALED);
+    try {
+      expect((await world.run(NOW, ['run', '--once', ...ONLY])).code).toBe(5);
+      const range = ['--from', formatInstant(AT - 3 * HOUR), '--to', formatInstant(AT + 3 * HOUR)];
+      const pulled = await world.run(HEALED, ['backfill', ...ONLY, ...range]);
+      expect(pulled.code, said(pulled)).toBe(0);
+      const polled = await world.run(HEALED, ['run', '--once', ...ONLY]);
+      expect(polled.notes).not.toContain('waits for a replay');
+      expect((await payments(world)).missing).toBe(0);
+      expect(await world.withWarehouse((warehouse) => warehouse.watermark('payments'))).toBeGreaterThanOrEqual(HEALED);
     } finally {
       await world.close();
     }

@@ -14,10 +14,9 @@ export async function checkHeld(store: ObjectStore, engine: Engine, stream: stri
   const [row] = await engine.rows(`SELECT
     (SELECT count(*) FROM tidemark.ledger WHERE stream = '${stream}' AND batch IN (${ids})) AS batches,
     (SELECT count(*) FROM ${stream} WHERE _page IN (${pages === '' ? "''" : pages})) AS found`);
-  if (Number(row?.['batches']) + Number(row?.['found']) > 0)
-    throw new Violation(
-      `R24: ${stream} has ${row?.['batches']} held batches and ${row?.['found']} rows of their pages, and nobody released them`,
-    );
+  const [known, found] = [Number(row?.['batches']), Number(row?.['found'])];
+  if (known + found > 0)
+    throw new Violation(`R24: ${stream} has ${known} held batches and ${found} rows of their pages, and nobody released them`);
 }
 
 async function unreleased(store: ObjectStore, stream: string): Promise<Batch[]> {

@@ -1,8 +1,11 @@
 import type { Micros } from '../../src/clock.ts';
 import type { Context } from '../../src/pipeline/context.ts';
 import { createApp } from '../../src/serve/app.ts';
+import { commitAbandoned } from '../../src/serve/commit-pushes.ts';
 import { createDoor } from '../../src/serve/door.ts';
 import type { Stream } from '../../src/stream.ts';
+import { HOUR } from '../../src/time.ts';
+import type { Dice } from './dice.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Pusher } from './pushes.ts';
 
@@ -23,4 +26,13 @@ export async function listen(
   isEnding = true;
   await Promise.all(doors.map(({ listener }) => listener.close()));
   pusher.listening.delete(listening);
+}
+
+/** By a clock that is an hour ahead every listener seems to be gone: whoever goes by it ends the windows that others land in. */
+export async function hurry(context: Context, streams: readonly Stream[], dice: Dice, until: Micros): Promise<void> {
+  const listening = streams.filter((stream) => stream.listen);
+  while (context.clock.now() < until + HOUR && !context.signal?.aborted) {
+    for (const stream of listening) await commitAbandoned(context.serveEffects(), stream);
+    await context.clock.sleep(dice.between(2, 20) * 1000, context.signal).catch(() => undefined);
+  }
 }

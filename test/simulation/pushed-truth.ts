@@ -20,9 +20,9 @@ export function unlistedVersion(source: RecordSource, entry: Entry): PushedItem 
 
 /** A record whose key no list and no lookup knows. */
 export function unlistedKey(source: RecordSource, entry: Entry): PushedItem {
-  const id = source.keyOf(entry).at(-1) ?? '';
+  const [id = '', ...rest] = source.keyOf(entry).toReversed();
   const other = `psh_${id.slice(4)}`;
-  const key = source.keyOf(entry).with(-1, other);
+  const key = [...rest.toReversed(), other];
   return { key, version: source.versionOf(entry), body: source.textOf(entry).replace(id, other) };
 }
 

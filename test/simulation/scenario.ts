@@ -30,13 +30,15 @@ export interface Scenario {
 export interface WorkerPlan {
   readonly name: string;
   /** Runs on and on, or is started again and again; or somebody at a desk, who decides what waits for it. */
-  readonly runs: 'on' | 'once' | 'replay' | 'operate' | 'listen';
+  readonly runs: 'on' | 'once' | 'replay' | 'operate' | 'listen' | 'hurry';
   /** Between two starts. */
   readonly pause: Micros;
   /** Whether each start sweeps over the whole lateness bound. */
   readonly sweep: boolean;
   /** Is not started again after this. */
   readonly until?: Micros;
+  /** How far its clock is ahead, where that is not drawn. */
+  readonly ahead?: Micros;
 }
 
 /** Passes over all workers that a world has about: what a seed may cost. */
@@ -74,8 +76,11 @@ export function drawScenario(dice: Dice): Scenario {
     }),
     brownouts: calm ? [] : drawBrownouts(dice, start, end),
     pagination,
-    configuration: configurationText(dice.fork('configuration'), streams, pagination, bounds),
-    workers: [...workers, { name: 'desk', runs: 'operate', pause: 2 * every, sweep: false }],
+    configuration: configurationText(dice.fork('configuration'), streams, pagination, {
+      ...bounds,
+      pushes: pushWindow(dice.fork('pushes'), every, workers),
+    }),
+    workers: [...workers, { name: 'desk', runs: 'operate', pause: 3 * every, sweep: false }],
     bursts: drawBursts(dice.fork('bursts'), start, end),
     pace: drawPace(dice),
     faults: calm ? NO_FAULTS : drawFaults(dice.fork('faults')),
@@ -161,6 +166,10 @@ function drawBrownouts(dice: Dice, start: Micros, end: Micros): Scenario['browno
   });
 }
 
+/** As long as polls are apart where somebody runs on and on, since he looks that often for them; else short, so that others end them. */
+const pushWindow = (dice: Dice, every: Micros, workers: readonly WorkerPlan[]): Micros =>
+  workers.some(({ runs }) => runs === 'on') ? Math.min(every, HOUR) : dice.pick([5 * SECOND, 30 * SECOND, MINUTE]);
+
 const drawBursts = (dice: Dice, start: Micros, end: Micros): Scenario['bursts'] =>
   Array.from({ length: dice.pick([1, 2, 3]) }, () => start + Math.floor(dice.next() * (end - start)));
 
@@ -215,6 +224,8 @@ interface Polls {
   readonly lateness: Micros;
   readonly clocks: Micros;
   readonly start: Micros;
+  /** How long a window of pushes is. */
+  readonly pushes: Micros;
 }
 
 const PAGINATION = {
@@ -237,16 +248,18 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
   const [query, response] = PAGINATION[pagination];
   const key = payments ? '[environment, event_id]' : constant ? '[environment, vendor_txn_id]' : '[vendor_txn_id]';
   const seconds = (micros: Micros): string => `${Math.round(micros / SECOND)}s`;
+  const chains = dice.fork(`chains of ${name}`);
   return `  ${name}:
     source:
       list: ${PARTNER_URL}/${path}
       lookup: ${PARTNER_URL}/${path}/{${id}}
       auth: { bearer: env:KEY }
       query: { since: updated_since, size: page_size${query === '' ? '' : `, ${query}`} }
-      response: { records: $.data, ${response} }
+      response: { records: $.data, ${response}${dice.chance(0.5) ? ', culprit: $.error.record' : ''} }
       pageSize: ${dice.spread(2, 40)}
-      requestsPerMinute: ${dice.pick([40, 300, REQUESTS_PER_MINUTE])}
+      requestsPerMinute: ${dice.pick([12, 300, REQUESTS_PER_MINUTE])}
       timeout: ${dice.between(2, 20)}s
+      chains: { most: ${chains.between(1, 4)}, pages: ${chains.between(1, 6)} }
       attempts: ${dice.between(2, 6)}
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
     version: [updated_at${payments ? ', event_version' : ''}]
@@ -254,9 +267,8 @@ ${payments && dice.chance(0.5) ? '    latestBy: [environment, transaction_id]\n'
 ${dice.chance(0.3) ? listenText(polls) : ''}${qualityText(payments ? '' : ROWS, dice.chance(0.25) ? VOLUME : '')}`;
 }
 
-/** Windows of pushes as long as polls are apart: whoever runs on and on looks that often for them. */
-const listenText = ({ every }: Polls): string =>
-  `    listen: { secrets: env:PUSH, delivery: x-delivery-id, body: ndjson, tolerance: 20m, window: ${Math.min(every, HOUR) / SECOND}s }\n`;
+const listenText = ({ pushes }: Polls): string =>
+  `    listen: { secrets: env:PUSH, delivery: x-delivery-id, body: ndjson, tolerance: 20m, window: ${pushes / SECOND}s }\n`;
 
 const ROWS = '      rows: { amount: "present and >= 0", currency: "in USD, CAD, MXN" }\n';
 /** So tight that some polls are held. */

@@ -1,22 +1,21 @@
+import type { Micros } from '../../src/clock.ts';
 import { isProved, prove } from '../../src/demo/proof.ts';
-import { listDeadLetters } from '../../src/fetch/dead-letter.ts';
-import { retryDeadLetter } from '../../src/fetch/repair.ts';
 import { verify } from '../../src/inspect/verify.ts';
 import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
-import { readHead } from '../../src/manifest/state.ts';
 import type { StreamName } from '../../src/partner/options.ts';
 import { truth } from '../../src/partner/truth.ts';
 import { runBackfill } from '../../src/pipeline/backfill.ts';
 import type { Context } from '../../src/pipeline/context.ts';
 import { pagesOfRange, replay } from '../../src/pipeline/replay.ts';
-import { ALL_STAGES, type StreamReport } from '../../src/pipeline/report.ts';
+import { ALL_STAGES } from '../../src/pipeline/report.ts';
 import { runStreams } from '../../src/pipeline/run.ts';
 import type { Stream } from '../../src/stream.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
+import { catchUp } from './catch-up.ts';
 import { Dice } from './dice.ts';
 import type { FaultName } from './faults.ts';
-import { listen } from './listen.ts';
-import { operate, releaseHeld } from './operator.ts';
+import { hurry, listen } from './listen.ts';
+import { operate } from './operator.ts';
 import type { SimulatedProcess } from './process.ts';
 import { withPushed } from './pushed-truth.ts';
 import { drawScenario, type Scenario, type WorkerPlan } from './scenario.ts';
@@ -106,6 +105,7 @@ function burst(world: World, number: number, life: Life): void {
   const until = scheduler.now() + BURST;
   for (let ear = 1; ear <= EARS; ear++)
     begin(world, { name: `ear${number}${ear}`, runs: 'listen', pause: SECOND, sweep: false, until }, 1, life);
+  begin(world, { name: `hasty${number}`, runs: 'hurry', pause: SECOND, sweep: false, until, ahead: HOUR }, 1, life);
   pusher.sendRest();
   for (const stream of listening) pusher.burst(stream, source[stream.name as StreamName], scheduler.now() - stream.poll.lateness / 2);
 }
@@ -119,7 +119,7 @@ interface Life {
 function begin(world: World, plan: WorkerPlan, count: number, life: Life): void {
   if (world.faults.over || world.scheduler.now() >= (plan.until ?? Number.POSITIVE_INFINITY)) return;
   const { scheduler, scenario, faults } = world;
-  const { process, context } = world.open(`${plan.name}.${count}`, Math.round((world.dice.next() * 2 - 1) * scenario.skew));
+  const { process, context } = world.open(`${plan.name}.${count}`, plan.ahead ?? Math.round((world.dice.next() * 2 - 1) * scenario.skew));
   life.running.add(process);
   const again = (after: number): void => {
     life.running.delete(process);
@@ -144,9 +144,10 @@ function begin(world: World, plan: WorkerPlan, count: number, life: Life): void 
 async function job(world: World, plan: WorkerPlan, count: number, context: Context, process: SimulatedProcess): Promise<void> {
   const { streams } = world.configuration;
   const { until } = plan;
+  if (plan.runs === 'hurry') return excused('in a hurry', context, () => hurry(context, streams, world.dice, until ?? 0));
   if (until !== undefined)
     return excused('listening', context, () => listen(world.pusher, process, context, streams, until - world.scheduler.now()));
-  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.dice));
+  if (plan.runs === 'operate') return excused('at the desk', context, () => operate(context, streams, world.source, world.dice));
   if (plan.runs === 'replay') {
     for (const stream of streams) await pullAgain(world, context, stream, count % 2 === 0);
     return;
@@ -183,10 +184,10 @@ function strike(world: World, process: SimulatedProcess, died: () => void): void
   const { scheduler, faults, dice, file } = world;
   const fate = faults.draw('kills', 'freezes', 'stops');
   if (!fate) return;
-  if (fate === 'freezes' && dice.chance(AMBUSHES)) return void file.ambushes.set(process, () => freeze(world, process));
+  if (fate === 'freezes' && dice.chance(AMBUSHES)) return void file.ambushes.set(process, () => freeze(world, process, outlived(world)));
   scheduler.at(scheduler.now() + dice.between(0, 4) * Math.round(world.scenario.pace.store / 2), async () => {
     if (process.state !== 'running') return;
-    if (fate === 'freezes') return freeze(world, process);
+    if (fate === 'freezes') return freeze(world, process, dice.spread(5, 3600) * SECOND);
     scheduler.note(process.name, fate, true);
     if (fate === 'stops') return process.stopping.abort(new Error('SIGTERM'));
     await exit(scheduler, process);
@@ -200,85 +201,18 @@ async function exit(scheduler: World['scheduler'], process: SimulatedProcess): P
   for (const end of process.onDeath.splice(0)) await end();
 }
 
-function freeze({ scheduler, dice }: World, process: SimulatedProcess): void {
+/** So long that whoever comes next has taken over meanwhile, and has loaded what it was about to. */
+const outlived = ({ configuration, dice }: World): Micros =>
+  2 * Math.max(...configuration.streams.map((stream) => stream.poll.every)) + dice.spread(60, 600) * SECOND;
+
+function freeze({ scheduler }: World, process: SimulatedProcess, duration: Micros): void {
   process.state = 'frozen';
   scheduler.note(process.name, 'freezes', true);
-  scheduler.at(scheduler.now() + dice.spread(5, 3600) * SECOND, () => {
+  scheduler.at(scheduler.now() + duration, () => {
     if (process.state !== 'frozen') return;
     process.state = 'running';
     scheduler.note(process.name, 'wakes', true);
   });
-}
-
-const CATCH_UPS = 6;
-
-/** Nothing goes wrong any more: within a few runs everything that is due has been done. */
-async function catchUp(world: World): Promise<void> {
-  const { scheduler, scenario } = world;
-  const late = Math.max(scenario.partner.late?.bound ?? 0, scenario.partner.outOfOrder?.bound ?? 0);
-  const { process, context } = world.open('last', 0);
-  let done = false;
-  const run = async (): Promise<void> => {
-    if (world.configuration.streams.some((stream) => stream.listen)) await takeRest(world, process, context);
-    await process.clock.sleep(Math.max(0, scenario.end + late + scenario.skew + MINUTE - scheduler.now()) / 1000);
-    let told = '';
-    for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
-      const reports = await runStreams(context, world.configuration.streams, { once: true, sweep: true, until: null, stages: ALL_STAGES });
-      const released = await Promise.all(world.configuration.streams.map((stream) => releaseHeld(context, stream)));
-      told = await unfinished(world, [...reports.filter(({ failures }) => failures.length > 0), ...standingOf(reports, released.flat())]);
-      if (told === '') return;
-      for (const stream of world.configuration.streams) await retryDeadLetters(context, stream);
-      await process.clock.sleep((10 * MINUTE) / 1000);
-    }
-    throw new Violation(`it does not recover within ${CATCH_UPS} runs without faults: ${told}`);
-  };
-  run().then(
-    () => (done = true),
-    (error: unknown) => (scheduler.failure ??= error),
-  );
-  await scheduler.run(() => done);
-  if (!done) throw new Violation('nothing happens any more, and the last run has not ended');
-}
-
-/** Nothing goes wrong any more: somebody listens until the partner is rid of everything. */
-async function takeRest({ pusher, configuration }: World, process: SimulatedProcess, context: Context): Promise<void> {
-  for (let attempt = 0; attempt < CATCH_UPS; attempt++) {
-    const listening = listen(pusher, process, context, configuration.streams, BURST);
-    pusher.sendRest();
-    await listening;
-    if (pusher.isDone) return;
-  }
-  throw new Violation('pushes are not taken, though nothing goes wrong');
-}
-
-/** What an operator does: what no sweep reaches any more is asked for by hand. */
-async function retryDeadLetters(context: Context, stream: Stream): Promise<void> {
-  const open = await listDeadLetters(context.store, stream.name, 'open');
-  if (open.length === 0) return;
-  const lease = await context.lease(stream);
-  try {
-    for (const { letter } of open) await retryDeadLetter(context.fetchEffects(stream), stream, lease, letter.id);
-  } finally {
-    await lease.release();
-  }
-}
-
-/** What each stream came to, after what was released. */
-const standingOf = (reports: readonly StreamReport[], released: readonly StreamReport[]): StreamReport[] =>
-  reports.map((report) => released.find(({ stream }) => stream === report.stream) ?? report);
-
-async function unfinished(world: World, reports: readonly StreamReport[]): Promise<string> {
-  for (const { stream, failures, held, openDeadLetters, watermark, loadedWatermark } of reports) {
-    const [first] = failures;
-    if (first) assertExplained(stream, first.error);
-    if (first) return `${stream} fails at ${first.at}: ${String(first.error)}`;
-    if (held > 0 || openDeadLetters > 0) return `${stream} has ${held} held batches and ${openDeadLetters} dead letters`;
-    if (watermark !== loadedWatermark) return `the warehouse's watermark of ${stream} stays behind: ${loadedWatermark}, not ${watermark}`;
-    const head = (await readHead(world.bucket.store, stream))?.head;
-    if (!head || head.open.length + head.pending.length + (head.pushes?.open.length ?? 0) > 0)
-      return `${stream} has windows that are open or pending`;
-  }
-  return '';
 }
 
 /** The table is the partner's truth, and everything that was kept agrees with it. @returns the keys that were compared. */

@@ -197,19 +197,19 @@ CREATE`,
     edits: [
       {
         file: 'src/certify/judge.ts',
-        from: `to: Math.min(end, askedAt - lateness) };`,
-        to: `to: Math.min(end, askedAt - Math.min(lateness, 0)) };`,
+        from: `to: Math.min(end, askedAt - reach) };`,
+        to: `to: Math.min(end, askedAt - Math.min(reach, 0)) };`,
       },
       {
         file: 'src/certify/judge.ts',
-        from: `  return hourDown(Math.min(head.watermark, loaded, now - lateness, ...pending, ...open));`,
-        to: `  return hourDown(Math.min(head.watermark, loaded, now - Math.min(lateness, 0), ...pending, ...open));`,
+        from: `  return hourDown(Math.min(head.watermark, loaded, now - reach, ...pending, ...open));`,
+        to: `  return hourDown(Math.min(head.watermark, loaded, now - Math.min(reach, 0), ...pending, ...open));`,
       },
       {
         file: 'src/pipeline/certify.ts',
-        from: `  const { lateness } = stream.poll;
+        from: `  const reach = latenessReach(stream.poll);
   if (head.since === null`,
-        to: `  const lateness = 0;
+        to: `  const reach = 0;
   if (head.since === null`,
       },
     ],
