@@ -1,6 +1,9 @@
-/** Bytes up to which a loop is faster than a call into Node. */
-const SMALL = 48;
+const LINE_FEED = 0x0a;
 const ZERO = 0x30;
+/** Up to so many bytes are copied faster one by one than by a call out of JavaScript. */
+const SHORT = 48;
+/** No number below 2^32 has more digits. */
+const DIGITS = 10;
 
 /** Lines of text on their way into a file, in one piece of memory that grows and is used again. */
 export class LineBuffer {
@@ -18,39 +21,39 @@ export class LineBuffer {
 
   /** @param text of characters up to U+00FF alone. */
   ascii(text: string): void {
-    const { length } = text;
-    if (this.used + length > this.buffer.length) this.grow(length);
+    this.reserve(text.length);
     const { buffer } = this;
-    let at = this.used;
-    for (let i = 0; i < length; i++) buffer[at++] = text.charCodeAt(i);
-    this.used = at;
-  }
-
-  /** A whole number from 0 on, in decimal digits. */
-  digits(value: number): void {
-    if (this.used + 16 > this.buffer.length) this.grow(16);
-    let end = this.used + 1;
-    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) end++;
-    for (let rest = value, at = end - 1; at >= this.used; at--) {
-      const tens = Math.floor(rest / 10);
-      this.buffer[at] = ZERO + rest - 10 * tens;
-      rest = tens;
-    }
-    this.used = end;
+    let { used } = this;
+    if (text.length > SHORT) used += buffer.write(text, used, 'latin1');
+    else for (let at = 0; at < text.length; at++) buffer[used++] = text.charCodeAt(at);
+    this.used = used;
   }
 
   copy(bytes: Buffer, start = 0, end = bytes.length): void {
-    if (this.used + end - start > this.buffer.length) this.grow(end - start);
+    this.reserve(end - start);
     const { buffer } = this;
-    let at = this.used;
-    if (end - start <= SMALL) for (let from = start; from < end; from++) buffer[at++] = bytes[from] as number;
-    else bytes.copy(buffer, at, start, end);
-    this.used += end - start;
+    let { used } = this;
+    if (end - start > SHORT) used += bytes.copy(buffer, used, start, end);
+    else for (let at = start; at < end; at++) buffer[used++] = bytes[at] as number;
+    this.used = used;
+  }
+
+  /** A whole number below 2^32, in decimal digits. */
+  number(value: number): void {
+    this.reserve(DIGITS);
+    let end = this.used + 1;
+    for (let rest = value; rest >= 10; rest = (rest / 10) >>> 0) end++;
+    this.used = end;
+    for (let rest = value; ; ) {
+      const next = (rest / 10) >>> 0;
+      this.buffer[--end] = ZERO + rest - 10 * next;
+      if ((rest = next) === 0) return;
+    }
   }
 
   endLine(): void {
-    if (this.used === this.buffer.length) this.grow(1);
-    this.buffer[this.used++] = 0x0a;
+    this.reserve(1);
+    this.buffer[this.used++] = LINE_FEED;
     if (this.used - this.begun > this.longest) this.longest = this.used - this.begun;
     this.begun = this.used;
     this.lines++;
@@ -69,7 +72,8 @@ export class LineBuffer {
     this.longest = 0;
   }
 
-  private grow(more: number): void {
+  private reserve(more: number): void {
+    if (this.used + more <= this.buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.used + more));
     this.buffer.copy(larger, 0, 0, this.used);
     this.buffer = larger;

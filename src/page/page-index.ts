@@ -56,11 +56,11 @@ const AFTER_HASH = Buffer.from('",');
 /** What a line says before its fields. @param first up to the position. */
 function beginLine(lines: LineBuffer, first: Buffer, i: number, start: number, end: number, bytes: Buffer): void {
   lines.copy(first);
-  lines.digits(i);
+  lines.number(i);
   lines.copy(START);
-  lines.digits(start);
+  lines.number(start);
   lines.copy(END);
-  lines.digits(end);
+  lines.number(end);
   lines.copy(HASH);
   lines.ascii(contentHash(bytes));
   lines.copy(AFTER_HASH);
