@@ -18,7 +18,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: '409 taken for 412',
     breaks: 'R11: a write that met another one under way is taken for refused, and nobody sends it again.',
-    seen: /INTERNAL/,
+    seen: /INTERNAL|there is no object|batch missing/,
     edits: [
       {
         file: 'src/store/s3-write.ts',
@@ -44,7 +44,7 @@ export const SHARING: readonly Mutant[] = [
   {
     name: 'compare-and-set ignored',
     breaks: 'R12: a change of the head that was refused is taken for made.',
-    seen: /R12|INTERNAL/,
+    seen: /R1[12]|INTERNAL/,
     edits: [
       {
         file: 'src/manifest/state.ts',
