@@ -48,8 +48,10 @@ function assumptions(): Assumptions {
   };
 }
 
-const titleOf = ({ recordsADay, backfillDays }: Assumptions): string =>
-  `A day of ${Math.round(recordsADay / 1e6)} million events${backfillDays > 0 ? `, beside a backfill of ${backfillDays} days` : ''}`;
+function titleOf({ recordsADay, length, backfillDays }: Assumptions): string {
+  const day = `${length < DAY ? `The first ${length / HOUR} hours of a` : 'A'} day of ${Math.round(recordsADay / 1e6)} million events`;
+  return backfillDays > 0 ? `${day}, beside a backfill of ${backfillDays} days` : day;
+}
 
 /** Of a whole day; less of one is drawn where asked for. */
 function drawingOf({ length, backfillDays }: Assumptions): string | null {
