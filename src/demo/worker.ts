@@ -22,13 +22,9 @@ export type WorkerEnd = { readonly killed: true } | { readonly killed: false; re
 /** Runs `tidemark run …` in a process of its own, the way a container would. */
 export async function runWorker({ configuration, arguments: given, watch }: WorkerRun): Promise<WorkerEnd> {
   const entry = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../cli.ts' : '../cli.js', import.meta.url));
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', entry, 'run', '--config', configuration, '--json', '--log-level', 'info', ...given],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  // With the options that bin/tidemark starts Node with.
+  const options = [...process.execArgv, entry, 'run', '--config', configuration, '--json', '--log-level', 'info', ...given];
+  const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
   const answer = collect(child);
   let killed = false;
   let trouble = '';
