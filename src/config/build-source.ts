@@ -5,7 +5,7 @@ import type { SourceInput } from './definition.ts';
 import { parseResponsePath } from './response-path.ts';
 
 /** Attempts of 30 s each, and the page sizes and rates that most APIs allow. */
-const DEFAULTS = { pageSize: 1000, requestsPerMinute: 1000, attempts: 6, timeout: 30 * SECOND, chains: { most: 8, pages: 20 } } as const;
+const DEFAULTS = { pageSize: 1000, requestsPerMinute: 1000, attempts: 6, timeout: 30 * SECOND, chains: { most: 8, pages: 40 } } as const;
 
 /** @param input checked, references included. */
 export function buildSource(input: SourceInput, secretOf: (reference: string) => Secret): Source {

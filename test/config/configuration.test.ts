@@ -78,7 +78,7 @@ describe('a configuration', () => {
       pageSize: 1000,
       requestsPerMinute: 1000,
       attempts: 6,
-      chains: { most: 8, pages: 20 },
+      chains: { most: 8, pages: 40 },
       timeoutMs: 30_000,
     });
     expect(workers).toMatchObject({ memoryBytes: 400_000_000, batchRecords: 1_000_000 });
@@ -112,7 +112,7 @@ describe('a configuration', () => {
     expect(stream.latestBy).toEqual(['account', 'type']);
     expect(stream.source).toMatchObject({
       attempts: 3,
-      chains: { most: 8, pages: 20 },
+      chains: { most: 8, pages: 40 },
       timeoutMs: 1500,
       parameters: { expand: 'all', limit: '5', deep: 'true' },
       records: [],

@@ -10,7 +10,8 @@ export interface Assumptions {
   /** Records of the day, and of each day before it, of the real stream. */
   readonly recordsADay: number;
   readonly recordsADayBefore: number;
-  /** How long the day is: the whole of it, unless somebody is in a hurry. */
+  /** How much of the day: the whole of it, unless somebody is in a hurry. It begins so long after midnight. */
+  readonly from: Micros;
   readonly length: Micros;
   /** What the table holds already when the day begins: so much before it. */
   readonly history: Micros;
@@ -31,7 +32,7 @@ export interface Assumptions {
   readonly outOfOrderShare: number;
   readonly lateShare: number;
   readonly faults: FaultProfile;
-  /** From the day's beginning. */
+  /** From midnight. */
   readonly brownouts: readonly { readonly from: Micros; readonly to: Micros }[];
   /** When the daily sweep comes due, from the day's beginning. */
   readonly sweepAt: Micros;
@@ -48,6 +49,7 @@ export const PEAK_DAY: Assumptions = {
   scale: 2500,
   recordsADay: 300_000_000,
   recordsADayBefore: 120_000_000,
+  from: 0,
   length: DAY,
   history: 3 * DAY,
   pageSize: 5000,

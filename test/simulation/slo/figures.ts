@@ -63,7 +63,7 @@ export function figuresOf({ sightings, times, requests, assumed }: DayOutcome): 
       committedAt: committedAt !== null && committedAt <= times.end ? committedAt : null,
     }));
   const brownouts = assumed.brownouts
-    .map(({ from, to }) => ({ from: times.day + from, to: times.day + to }))
+    .map(({ from, to }) => ({ from: times.midnight + from, to: times.midnight + to }))
     .filter(({ to }) => to <= times.dayEnd);
   const isIn = (at: Micros, from: Micros, to: Micros): boolean => at >= from && at < to;
   const outside = counted.filter(({ visibleAt }) => !brownouts.some(({ from, to }) => isIn(visibleAt, from, to)));

@@ -41,7 +41,10 @@ export function plot(outcome: DayOutcome, figures: Figures, title: string): stri
     svg.text(LEFT, 26, title, { 'font-size': 15, 'font-weight': 'bold' }),
     svg.text(LEFT, 46, `${percent(figures.all.within)} within 15 minutes; ${percent(figures.possible.within)} of what could be`, LABEL),
     legend(),
-    ...assumed.brownouts.flatMap(({ from, to }) => panels.map((panel) => shade(panel, x(times.day + from), x(times.day + to)))),
+    ...assumed.brownouts
+      .map(({ from, to }) => ({ from: times.midnight + from, to: times.midnight + to }))
+      .filter(({ from, to }) => from >= times.day && to <= times.dayEnd)
+      .flatMap(({ from, to }) => panels.map((panel) => shade(panel, x(from), x(to)))),
     ...panels.flatMap((panel) => frame(panel, times.day, times.dayEnd, x)),
     ...freshness(figures.buckets, x),
     ...events(outcome, x),
@@ -130,7 +133,7 @@ function events({ times, assumed }: DayOutcome, x: (at: Micros) => number): stri
   const step = 15 * MINUTE;
   const points = Array.from({ length: Math.ceil((times.dayEnd - times.day) / step) }, (_, i) => {
     const at = times.day + i * step;
-    const rate = y(mean * factorAt(at - times.day));
+    const rate = y(mean * factorAt(at - times.midnight));
     return [
       [x(at), rate],
       [x(Math.min(times.dayEnd, at + step)), rate],

@@ -20,6 +20,7 @@ const text = { type: 'string' } as const;
 const { values } = parseArgs({
   options: {
     hours: text,
+    from: text,
     backfill: text,
     seed: text,
     latency: text,
@@ -39,6 +40,7 @@ function assumptions(): Assumptions {
   return {
     ...PEAK_DAY,
     length: number(values.hours, 24) * HOUR,
+    from: number(values.from, 0) * HOUR,
     backfillDays: number(values.backfill, 0),
     seed: number(values.seed, PEAK_DAY.seed),
     recordsADay: number(values.records, PEAK_DAY.recordsADay),

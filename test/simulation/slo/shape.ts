@@ -31,11 +31,11 @@ const HIGHEST = Math.max(...rawFactors) / mean;
 export function volumeOf(
   recordsPerSecond: number,
   before: number,
-  { world, day, end }: Record<'world' | 'day' | 'end', Micros>,
+  { world, day, end, midnight }: Record<'world' | 'day' | 'end' | 'midnight', Micros>,
 ): VolumeOptions {
   const steps = Array.from({ length: Math.ceil((end - day) / STEP) }, (_, step): Surge => {
     const from = day + step * STEP;
-    return { from, to: from + STEP, factor: factorAt(from - day) / HIGHEST };
+    return { from, to: from + STEP, factor: factorAt(from - midnight) / HIGHEST };
   });
   return { recordsPerSecond: recordsPerSecond * HIGHEST, surges: [{ from: world, to: day, factor: before / HIGHEST }, ...steps] };
 }

@@ -43,6 +43,8 @@ export interface Times {
   readonly world: Micros;
   /** From here on the table has them when the day begins. */
   readonly history: Micros;
+  /** Before `day`, which is the part of it that is simulated. */
+  readonly midnight: Micros;
   readonly day: Micros;
   readonly dayEnd: Micros;
   /** When everything is stopped. */
@@ -74,10 +76,11 @@ export interface Opened {
   readonly context: Context;
 }
 
-export function timesOf({ length, history, backfillDays }: Assumptions): Times {
-  const [day, dayEnd] = [DAY_BEGINS, DAY_BEGINS + length];
-  const from = day - history;
-  return { world: from - backfillDays * DAY, history: from, day, dayEnd, end: dayEnd + AFTERMATH };
+export function timesOf({ from, length, history, backfillDays }: Assumptions): Times {
+  const day = DAY_BEGINS + from;
+  const dayEnd = day + length;
+  const known = day - history;
+  return { world: known - backfillDays * DAY, history: known, midnight: DAY_BEGINS, day, dayEnd, end: dayEnd + AFTERMATH };
 }
 
 /** No answer is ever lost here, so nobody asks whose write it was. */
@@ -185,7 +188,7 @@ function partnerOf(assumed: Assumptions, times: Times): Pick<Scenario, 'partner'
   };
   return {
     partner: { ...partner, faults: assumed.faults },
-    brownouts: brownouts.map(({ from, to }) => ({ from: times.day + from, to: times.day + to })),
+    brownouts: brownouts.map(({ from, to }) => ({ from: times.midnight + from, to: times.midnight + to })),
     pagination: 'cursor',
   };
 }
