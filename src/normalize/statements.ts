@@ -151,8 +151,7 @@ export function settleKnown(definition: Definition, files: readonly string[], si
   return `INSERT INTO left_out
     SELECT p, i FROM (FROM ${accepted(definition, files)} SEMI JOIN strangers USING (p, i)) w WHERE EXISTS (
       SELECT 1 FROM read_parquet(${literalList(sightings)}) s
-      WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}));
-    DROP TABLE strangers`;
+      WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}))`;
 }
 
 export const countLosers = (): string => 'SELECT count(*) AS n FROM rivals WHERE place > 1';
@@ -170,7 +169,12 @@ export function countLate(definition: Definition, files: readonly string[], { wa
       FROM (FROM ${accepted(definition, files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
 }
 
-export const dropSettled = (): readonly string[] => ['DROP TABLE repeated', 'DROP TABLE rivals', 'DROP TABLE left_out'];
+export const dropSettled = (): readonly string[] => [
+  'DROP TABLE repeated',
+  'DROP TABLE rivals',
+  'DROP TABLE left_out',
+  'DROP TABLE IF EXISTS strangers',
+];
 
 /** One value: of each page that something is left out of, the positions of that, joined by commas. */
 export const listLeftOut = (): string =>
