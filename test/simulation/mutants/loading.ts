@@ -125,7 +125,7 @@ CREATE`,
   {
     name: 'lost COMMIT taken for made',
     breaks: 'R12: a COMMIT without an answer is taken for made, without a look at the ledger.',
-    seen: /R18|the table is not the truth/,
+    seen: /R18|not loaded|the table is not the truth/,
     edits: [
       {
         file: 'src/load/commit.ts',
