@@ -25,7 +25,7 @@ module.exports = {
     { name: 'nothing-imports-tests', severity: 'error', from: { path: '^src' }, to: { path: '^(test|bench)' } },
     { name: 'no-dev-dependencies', severity: 'error', from: { path: '^src' }, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'] } },
     onlyIn('aws-only-in-s3', 'node_modules/@aws-sdk', '^src/store/s3\\.ts$'),
-    onlyIn('undici-only-in-client', 'node_modules/undici/', '^src/fetch/client\\.ts$'),
+    onlyIn('undici-only-in-client', 'node_modules/undici/', '^src/fetch/(client|receive)\\.ts$'),
     onlyIn('duckdb-only-in-engine', 'node_modules/@duckdb', '^src/engine\\.ts$'),
     onlyIn('piscina-only-in-pool', 'node_modules/piscina', '^src/normalize/pool\\.ts$'),
     onlyIn('commander-only-in-cli', 'node_modules/commander', '^src/cli'),

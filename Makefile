@@ -8,6 +8,7 @@ HOURS ?= 1
 START ?= 1000
 MINUTES ?= 10
 WORLDS ?= 60
+BACKFILL ?= 0
 
 INSTALLED := node_modules/.package-lock.json
 
@@ -36,6 +37,10 @@ soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are
 mutants: $(INSTALLED) ## break the program in one way after the other, and show that simulated worlds find each (WORLDS=60)
 	@node test/simulation/mutants/break.ts --worlds $(WORLDS)
 
+# The other variant: `make slo BACKFILL=30` has a backfill of so many days beside the day. What a day allocates is short-lived.
+slo: $(INSTALLED) ## a day at peak with two brownouts in virtual time: freshness, requests (HOURS=24, BACKFILL=0)
+	@node --max-semi-space-size=64 test/simulation/slo/run.ts --hours $(if $(filter file,$(origin HOURS)),24,$(HOURS)) --backfill $(BACKFILL)
+
 check: $(INSTALLED) ## types, style and structure alone
 	@tsc -p tsconfig.json
 	@oxlint --quiet
@@ -58,4 +63,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak mutants check format schema bench build clean
+.PHONY: help install demo test simulate soak slo mutants check format schema bench build clean

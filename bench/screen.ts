@@ -1,10 +1,14 @@
 import type { Usage } from './child.ts';
 import type { Options } from './options.ts';
-import type { Measurements } from './stages.ts';
+import { ratioLines } from './ratios.ts';
+import type { Measurements, Round } from './stages.ts';
 import type { TableVerdict } from './verdict.ts';
 
-/** What the stages are held to. */
-export const BARS = { fetchPerSecond: 20_000, normalizeRatio: 0.6, loadPerSecond: 100_000, peakBytes: 2 * 2 ** 30 } as const;
+/**
+ * What the stages are held to. The partner allows one key 83,000 events a second; they are counted on one core, by the CPU that fetch used.
+ * The normalizer's bars are in ratios.ts.
+ */
+export const BARS = { fetchPerSecond: 83_000, loadPerSecond: 100_000, peakBytes: 2 * 2 ** 30 } as const;
 
 export interface Outcome {
   readonly options: Options;
@@ -25,7 +29,8 @@ export function screen(outcome: Outcome): string {
     row('', 'events/s', 'CPU s/M', 'peak MiB', ''),
     ...stageRows(outcome),
     '',
-    ratioLine(measurements),
+    fetchLine(outcome),
+    ...ratioLines(measurements.rounds),
     `memory     ${Math.round(greatestPeak(measurements) / 2 ** 20)} MiB at most; bar 2048: ${verdict(greatestPeak(measurements) < BARS.peakBytes)}`,
     `table      ${count(load.result.inserted)} rows, hash ${measurements.table.result.hash}: ${table}`,
     ...contradictions.map((contradiction) => `WRONG      ${contradiction}`),
@@ -35,17 +40,21 @@ export function screen(outcome: Outcome): string {
 
 function stageRows({ options, measurements }: Outcome): string[] {
   const { events } = options.workload;
-  const { fetch, pairs, textbookOnPages, load, loadFilled, partnerCpuSeconds } = measurements;
+  const { fetch, rounds, load, loadFilled } = measurements;
+  const of = (stage: keyof Round): Usage => middle(rounds.map((round) => round[stage]));
   const perSecond = (of: number, usage: Usage): number => of / usage.seconds;
   const line = (name: string, of: number, usage: Usage, remark = ''): string =>
     row(name, count(perSecond(of, usage)), ((usage.cpuSeconds / of) * 1e6).toFixed(1), count(usage.peakBytes / 2 ** 20), remark);
   const rows = load.result.inserted;
   const filled = loadFilled.result.inserted + loadFilled.result.updated;
   return [
-    line('fetch', events, fetch, bar(perSecond(events, fetch), BARS.fetchPerSecond, partnerRemark(partnerCpuSeconds, events))),
-    line('normalize', events, middle(pairs.map((pair) => pair.normalize))),
-    line('textbook query', events, middle(pairs.map((pair) => pair.textbook))),
-    line('textbook on pages', events, textbookOnPages, 'the landed bodies as they are, unnested'),
+    line('fetch', events, fetch, 'with landing, index, shapes and receipts; below'),
+    line('normalize', events, of('normalize')),
+    line('normalize, foreign', events, of('foreign'), 'the same bodies without receipts and indexes'),
+    line('normalize, seen', events, of('seen'), 'the same window again, when all of it is loaded'),
+    line('floor', events, of('floor'), 'DuckDB parses plain lines and writes Parquet, no more'),
+    line('textbook query', events, of('textbook'), 'on plain lines'),
+    line('textbook on pages', events, of('textbookOnPages'), 'the landed bodies as they are, unnested'),
     line('load (rows)', rows, load, bar(perSecond(rows, load), BARS.loadPerSecond)),
     line(
       'load, filled',
@@ -56,21 +65,17 @@ function stageRows({ options, measurements }: Outcome): string[] {
   ];
 }
 
-const partnerRemark = (cpuSeconds: number, events: number): string =>
-  `; the partner took ${((cpuSeconds / events) * 1e6).toFixed(1)} CPU s/M beside it`;
+/** What one core does, and what landing pays of it for the stages behind, so that nothing hides there. */
+function fetchLine({ options, measurements: { fetch, landing, partnerCpuSeconds } }: Outcome): string {
+  const { events } = options.workload;
+  const each = (cpuSeconds: number): string => ((cpuSeconds / events) * 1e6).toFixed(1);
+  const { reading, index } = landing.result;
+  const parts = `reading bodies with their shapes ${each(reading)}, indexes ${each(index)}; the partner beside it ${each(partnerCpuSeconds)}`;
+  return `fetch      ${bar(events / fetch.cpuSeconds, BARS.fetchPerSecond)}: ${count(events / fetch.cpuSeconds)} events/s a core, ${each(fetch.cpuSeconds)} CPU s/M, of it ${parts}`;
+}
 
 const bar = (found: number, least: number, remark = ''): string => `bar ${count(least)}: ${verdict(found >= least)}${remark}`;
 const verdict = (holds: boolean): string => (holds ? 'ok' : 'MISSED');
-
-function ratioLine({ pairs }: Measurements): string {
-  const ratios = pairs.map(({ normalize, textbook }) => textbook.seconds / normalize.seconds).sort((a, b) => a - b);
-  const cpu = pairs.map(({ normalize, textbook }) => textbook.cpuSeconds / normalize.cpuSeconds).sort((a, b) => a - b);
-  const ratio = median(ratios);
-  const span = `${(ratios[0] ?? 0).toFixed(2)} to ${(ratios.at(-1) ?? 0).toFixed(2)}`;
-  return `ratio      normalize runs at ${ratio.toFixed(2)} of the textbook query's pace (${pairs.length} pairs, ${span}; by CPU ${median(cpu).toFixed(2)}); bar ${BARS.normalizeRatio}: ${verdict(ratio >= BARS.normalizeRatio)}`;
-}
-
-const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
 
 /** The run whose time is the median. */
 function middle(usages: readonly Usage[]): Usage {
@@ -78,9 +83,12 @@ function middle(usages: readonly Usage[]): Usage {
   return sorted[Math.floor(sorted.length / 2)] as Usage;
 }
 
-const greatestPeak = ({ fetch, pairs, load, loadFilled }: Measurements): number =>
-  [fetch, load, loadFilled, ...pairs.map((pair) => pair.normalize)].reduce((peak, { peakBytes }) => Math.max(peak, peakBytes), 0);
+const greatestPeak = ({ fetch, rounds, load, loadFilled }: Measurements): number =>
+  [fetch, load, loadFilled, ...rounds.flatMap(({ normalize, foreign, seen }) => [normalize, foreign, seen])].reduce(
+    (peak, { peakBytes }) => Math.max(peak, peakBytes),
+    0,
+  );
 
 const count = (value: number): string => Math.round(value).toLocaleString('en');
 const row = (name: string, perSecond: string, cpu: string, peak: string, remark: string): string =>
-  `${name.padEnd(18)}${perSecond.padStart(10)}${cpu.padStart(9)}${peak.padStart(10)}   ${remark}`.trimEnd();
+  `${name.padEnd(20)}${perSecond.padStart(10)}${cpu.padStart(9)}${peak.padStart(10)}   ${remark}`.trimEnd();

@@ -9,14 +9,26 @@ export interface Measurements {
   readonly written: Measured<{ bytes: number; distinct: number }>;
   readonly fetch: Measured<{ records: number; pages: number }>;
   readonly partnerCpuSeconds: number;
-  /** One after the other, in turns. */
-  readonly pairs: readonly { readonly normalize: Measured<Normalized>; readonly textbook: Measured<{ rows: number }> }[];
-  /** The textbook query on the pages as they landed. */
-  readonly textbookOnPages: Measured<{ rows: number }>;
+  /** CPU seconds of what the fetch does for the stages behind it, done once more by itself. */
+  readonly landing: Measured<{ reading: number; index: number }>;
+  readonly rounds: readonly Round[];
   readonly load: Measured<{ inserted: number; updated: number }>;
   /** Into the table of the first load: half of the rows new, half later versions. */
   readonly loadFilled: Measured<{ inserted: number; updated: number }>;
   readonly table: Measured<{ rows: number; hash: string }>;
+}
+
+/** The normalizer and what it is held against, one after the other: all of a round had the same machine. */
+export interface Round {
+  /** Bodies that nobody measured. */
+  readonly foreign: Measured<Normalized>;
+  readonly normalize: Measured<Normalized>;
+  /** The same window again, all of which is loaded. */
+  readonly seen: Measured<Normalized>;
+  readonly floor: Measured<{ rows: number }>;
+  readonly textbook: Measured<{ rows: number }>;
+  /** On the pages as they landed. */
+  readonly textbookOnPages: Measured<{ rows: number }>;
 }
 
 interface Normalized {
@@ -32,14 +44,13 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const written: Measurements['written'] = await runStage('stage-write.ts', job);
   say('fetch');
   const { fetch, partnerCpuSeconds } = await fetchFromPartner(job);
-  const pairs: Measurements['pairs'][number][] = [];
+  say('reading and indexing the pages once more');
+  const landing: Measurements['landing'] = await runStage('stage-landing.ts', job);
+  const rounds: Round[] = [];
   for (let run = 1; run <= runs; run++) {
-    say(`normalize and textbook query, ${run} of ${runs}`);
-    const normalize: Measured<Normalized> = await runStage('stage-normalize.ts', job);
-    pairs.push({ normalize, textbook: await runStage('stage-textbook.ts', job, 'lines') });
+    say(`normalize, and what it is held against, ${run} of ${runs}`);
+    rounds.push(await runRound(job));
   }
-  say('textbook query on the pages as they are');
-  const textbookOnPages: Measurements['textbookOnPages'] = await runStage('stage-textbook.ts', job, 'pages');
   say('load');
   const load: Measurements['load'] = await runStage('stage-load.ts', job);
   say('load into a filled table');
@@ -47,7 +58,16 @@ export async function runStages(job: Job, { runs }: Options, say: (doing: string
   const loadFilled: Measurements['loadFilled'] = await runStage('stage-load.ts', job, 'filled');
   say('hashing the table');
   const table: Measurements['table'] = await runStage('stage-hash.ts', job);
-  return { written, fetch, partnerCpuSeconds, pairs, textbookOnPages, load, loadFilled, table };
+  return { written, fetch, partnerCpuSeconds, landing, rounds, load, loadFilled, table };
+}
+
+async function runRound(job: Job): Promise<Round> {
+  const foreign: Round['foreign'] = await runStage('stage-foreign.ts', job);
+  const floor: Round['floor'] = await runStage('stage-floor.ts', job);
+  const normalize: Round['normalize'] = await runStage('stage-normalize.ts', job);
+  const textbook: Round['textbook'] = await runStage('stage-textbook.ts', job, 'lines');
+  const seen: Round['seen'] = await runStage('stage-seen.ts', job);
+  return { foreign, normalize, seen, floor, textbook, textbookOnPages: await runStage('stage-textbook.ts', job, 'pages') };
 }
 
 async function fetchFromPartner(job: Job): Promise<Pick<Measurements, 'fetch' | 'partnerCpuSeconds'>> {

@@ -29,19 +29,19 @@ export function recordTable({ seed, events }: Workload, { table }: Measurements)
 }
 
 /** What must be true of any run; each that is not, in words. */
-export function contradictions(
-  { events }: Workload,
-  { written, fetch, pairs, textbookOnPages, load, loadFilled, table }: Measurements,
-): string[] {
+export function contradictions({ events }: Workload, { written, fetch, rounds, load, loadFilled, table }: Measurements): string[] {
   const { distinct } = written.result;
   const checks: [string, number, number][] = [
     ['records landed', fetch.result.records, events],
-    ...pairs.flatMap(({ normalize, textbook }): [string, number, number][] => [
-      ['observations normalized', normalize.result.observations, events],
-      ['records quarantined', normalize.result.quarantined, 0],
+    ...rounds.flatMap(({ normalize, foreign, seen, floor, textbook, textbookOnPages }): [string, number, number][] => [
+      ...[normalize, foreign, seen].map(({ result }): [string, number, number] => ['observations normalized', result.observations, events]),
+      ...[normalize, foreign, seen].map(({ result }): [string, number, number] => ['records quarantined', result.quarantined, 0]),
+      ['rows of foreign pages', foreign.result.rows, normalize.result.rows],
+      ['rows of a window that was seen', seen.result.rows, 0],
+      ['rows of the floor', floor.result.rows, events],
       ['rows of the textbook query', textbook.result.rows, distinct],
+      ['rows of the textbook query on pages', textbookOnPages.result.rows, distinct],
     ]),
-    ['rows of the textbook query on pages', textbookOnPages.result.rows, distinct],
     ['rows inserted', load.result.inserted, distinct],
     ['rows inserted and updated in a filled table', loadFilled.result.inserted + loadFilled.result.updated, distinct],
     ['rows in the table', table.result.rows, distinct],

@@ -146,6 +146,8 @@ export interface Source {
   readonly attempts: number;
   /** Milliseconds for one attempt, from the request's start to the body's last byte. */
   readonly timeoutMs: number;
+  /** A live poll of more pages than `pages` is split into chains that are asked at once, `most` of them at most. */
+  readonly chains: { readonly most: number; readonly pages: number };
   /** How a source that does not answer is asked; the defaults of fetch/circuit.ts where left out. */
   readonly circuit?: { readonly failures: number; readonly longestMs: number; readonly patienceMs: number };
 }

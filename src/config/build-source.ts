@@ -5,7 +5,7 @@ import type { SourceInput } from './definition.ts';
 import { parseResponsePath } from './response-path.ts';
 
 /** Attempts of 30 s each, and the page sizes and rates that most APIs allow. */
-const DEFAULTS = { pageSize: 1000, requestsPerMinute: 1000, attempts: 6, timeout: 30 * SECOND } as const;
+const DEFAULTS = { pageSize: 1000, requestsPerMinute: 1000, attempts: 6, timeout: 30 * SECOND, chains: { most: 8, pages: 20 } } as const;
 
 /** @param input checked, references included. */
 export function buildSource(input: SourceInput, secretOf: (reference: string) => Secret): Source {
@@ -24,6 +24,7 @@ export function buildSource(input: SourceInput, secretOf: (reference: string) =>
     requestsPerMinute: input.requestsPerMinute ?? DEFAULTS.requestsPerMinute,
     attempts: input.attempts ?? DEFAULTS.attempts,
     timeoutMs: Math.round(timeout / 1000),
+    chains: { most: input.chains?.most ?? DEFAULTS.chains.most, pages: input.chains?.pages ?? DEFAULTS.chains.pages },
     ...(input.circuit && { circuit: circuitOf(input.circuit) }),
   };
 }

@@ -58,7 +58,7 @@ const poll = section({
   overlap: section({
     least: duration(0, 30 * DAY)
       .optional()
-      .describe('default three polls, at most outOfOrder and clocks together'),
+      .describe('default one interval; all of most where that is no more than three intervals'),
     most: duration(0, 30 * DAY)
       .optional()
       .describe('default outOfOrder and clocks together'),

@@ -26,13 +26,14 @@ export function pollOf(input: StreamInput['poll'] = {}): Poll {
 
 /**
  * Looking back over the whole bound with every poll would ask for each record bound/interval times (24 times at 2 h and 5 min), more than the
- * key allows at peak: three intervals, unless what is measured asks for more.
+ * key allows at peak: one interval, unless what is measured asks for more. Where the bound is no more than so many intervals, polls look back
+ * over all of it, and no hourly sweep is needed.
  */
-const OVERLAP_POLLS = 3;
+const INTERVALS_IN_BOUND = 3;
 
 function overlapOf(input: NonNullable<StreamInput['poll']>['overlap'], every: number, reach: number): Poll['overlap'] {
   const most = micros(input?.most) ?? Math.max(reach, micros(input?.least) ?? 0);
-  return { least: micros(input?.least) ?? Math.min(OVERLAP_POLLS * every, most), most };
+  return { least: micros(input?.least) ?? (INTERVALS_IN_BOUND * every >= most ? most : every), most };
 }
 
 const micros = (text: string | undefined): number | null => (text === undefined ? null : parseDuration(text));

@@ -86,5 +86,11 @@ export const source = section({
   timeout: duration(SECOND / 10, HOUR)
     .optional()
     .describe("For one attempt, to the body's last byte; default 30s"),
+  chains: section({
+    most: wholeNumber(1, 64).optional().describe('Chains of one poll at once; default 8'),
+    pages: wholeNumber(1, 10_000).optional().describe('A poll of more pages is split; default 20'),
+  })
+    .optional()
+    .describe('How a live poll is split that one page after the other would bring too late'),
   circuit: circuit.optional().describe('How a source that does not answer is asked'),
 });

@@ -1,12 +1,13 @@
 import type { Micros } from '../clock.ts';
 import type { Gap, ManifestPage, Window } from '../manifest/documents.ts';
 import { type ShapeJson, shapeFromJson } from '../schema/shape.ts';
-import type { Source } from '../stream.ts';
+import type { Source, Stream } from '../stream.ts';
 import type { PageFailure } from './ask.ts';
 import type { Page } from './judge.ts';
 import type { KnownAnswer } from './land.ts';
-import { type ChainOrder, newOrder } from './order.ts';
+import { type ChainOrder, isPast, newOrder, type PageTimes } from './order.ts';
 import type { Position } from './request.ts';
+import { maySplit } from './split.ts';
 
 /** What a chain knows of itself: everything in it can be read again from the receipts that it landed. */
 export interface ChainState {
@@ -26,6 +27,8 @@ export interface ChainState {
   readonly known: Map<number, KnownAnswer[]>;
   readonly gaps: Gap[];
   readonly order: ChainOrder;
+  /** It ended by the order of what it was given. */
+  cutShort: boolean;
   /** When the first question was asked: what was recorded as missing after that is not answered by this chain. */
   askedSince: Micros;
   duplicatesInARow: number;
@@ -72,6 +75,7 @@ export function newChainState(start: Micros, size: number, askedSince: Micros): 
     known: new Map(),
     gaps: [],
     order: newOrder(),
+    cutShort: false,
     askedSince,
     duplicatesInARow: 0,
     emptyInARow: 0,
@@ -82,6 +86,13 @@ export function newChainState(start: Micros, size: number, askedSince: Micros): 
     isolation: null,
     previous: null,
   };
+}
+
+/** Whether the chain is past everything that the window asks for; notes whether the order told so, which is less than a sweep must know. */
+export function isBehindEnd(state: ChainState, stream: Stream, page: Omit<PageTimes, 'disorder'>, window: Window): boolean {
+  const isOver = isPast(state.order, stream, page, window);
+  if (isOver && maySplit(window, stream)) state.cutShort = true;
+  return isOver;
 }
 
 /** The chain is entered anew, by time: cursors from before prove no loop, and pages from before may come again. */

@@ -1,11 +1,11 @@
 import type { ShapeJson } from '../schema/shape.ts';
 import { findDuplicate, nearestNew } from './answers.ts';
 import { type AskOutcome, askPage, type PageFailure } from './ask.ts';
-import { beginAnew, type ChainState, floorOf, notePage, positionName } from './chain-state.ts';
+import { beginAnew, type ChainState, floorOf, isBehindEnd, notePage, positionName } from './chain-state.ts';
 import { reportProgress, type WindowJob } from './effects.ts';
 import type { Page } from './judge.ts';
 import { type Landing, landDuplicate, landPage } from './land.ts';
-import { goesBack, isNewestFirst, isPast, noteOrder, type PageTimes, safePoint } from './order.ts';
+import { goesBack, isNewestFirst, noteOrder, type PageTimes, safePoint } from './order.ts';
 import { attemptsFor, finishIsolation, giveUp, recordLoss } from './poison.ts';
 import type { Position } from './request.ts';
 import { type Answer, ASK_AGAIN, isShort, repeats, settle } from './settle.ts';
@@ -151,7 +151,7 @@ async function landFresh(job: WindowJob, state: ChainState, landing: Landing, in
 async function moveOn(job: WindowJob, state: ChainState, position: Position, page: Page): Promise<void> {
   const { stream, window } = job;
   noteAnswered(job, state, position, page);
-  const isOver = isPast(state.order, stream, timesOf(page), window);
+  const isOver = isBehindEnd(state, stream, timesOf(page), window);
   state.position = page.next === null || isOver ? null : { since: position.since, cursor: page.next };
   if (state.isolation) await finishIsolation(job, state, page.measure.records);
   if (state.position === null) return;

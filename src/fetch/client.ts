@@ -1,7 +1,8 @@
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
 import type { Clock } from '../clock.ts';
 import { messageOf, TidemarkError } from '../errors.ts';
 import { decodeBody } from './decode.ts';
+import { receive } from './receive.ts';
 
 /** No answer may be larger than this, neither on the wire nor decoded. */
 export const BODY_LIMIT_BYTES = 256 * 1024 * 1024;
@@ -71,7 +72,7 @@ async function exchangeOnce(agent: Agent, clock: Clock, asked: HttpRequest, limi
     () => undefined,
   );
   try {
-    return await receive(agent, asked, attempt.signal, limits.bodyLimitBytes ?? BODY_LIMIT_BYTES);
+    return await answerTo(agent, asked, attempt.signal, limits.bodyLimitBytes ?? BODY_LIMIT_BYTES);
   } catch (error) {
     limits.signal?.throwIfAborted();
     throw classify(error, asked.url);
@@ -81,31 +82,12 @@ async function exchangeOnce(agent: Agent, clock: Clock, asked: HttpRequest, limi
   }
 }
 
-async function receive(agent: Agent, asked: HttpRequest, signal: AbortSignal, limitBytes: number): Promise<HttpAnswer> {
-  const response = await request(asked.url, { dispatcher: agent, method: 'GET', headers: { ...asked.headers }, signal });
-  const headers = joinHeaders(response.headers);
-  const received = await collect(response.body, limitBytes);
-  const body = await decodeBody(received, headers['content-encoding'], limitBytes);
-  return { status: response.statusCode, headers, body, requestId: headers['x-request-id'] ?? headers['request-id'] ?? null };
+async function answerTo(agent: Agent, asked: HttpRequest, signal: AbortSignal, limitBytes: number): Promise<HttpAnswer> {
+  const received = await receive(agent, asked, signal, limitBytes);
+  const headers = joinHeaders(received.headers);
+  const body = await decodeBody(received.body, headers['content-encoding'], limitBytes);
+  return { status: received.status, headers, body, requestId: headers['x-request-id'] ?? headers['request-id'] ?? null };
 }
-
-async function collect(stream: AsyncIterable<Buffer>, limitBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    if (size > limitBytes) throw tooLarge(limitBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
-
-const tooLarge = (limitBytes: number): TidemarkError =>
-  new TidemarkError({
-    code: 'SOURCE_SHAPE',
-    message: `the answer is larger than ${limitBytes} bytes`,
-    hint: 'Nothing of it was kept. Set a smaller pageSize for this source.',
-  });
 
 function joinHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const joined = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')] as const);

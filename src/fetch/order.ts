@@ -2,6 +2,7 @@ import type { Micros } from '../clock.ts';
 import type { ManifestPage, Window } from '../manifest/documents.ts';
 import type { Source, Stream } from '../stream.ts';
 import { SECOND } from '../time.ts';
+import { maySplit } from './split.ts';
 
 /**
  * What the pages of a chain tell of the order in which the source lists. A chain that is in order has everything up to its last record;
@@ -89,14 +90,18 @@ export function safeUntil(order: ChainOrder, stream: Stream, window: Window): Mi
   return order.reached === null ? window.end : Math.min(window.end, order.reached + uncertainty(order, stream));
 }
 
-/** The chain is past everything that the window asks for. Out of order, a small page proves nothing: it may hold a single odd record. */
-export function isPast(
-  order: ChainOrder,
-  { source, poll: { outOfOrder } }: Stream,
-  page: Omit<PageTimes, 'disorder'>,
-  window: Window,
-): boolean {
+/**
+ * The chain is past everything that the window asks for. Out of order, a small page proves nothing: it may hold a single odd record. A live
+ * poll that is one of several believes the order that it has seen: what that is wrong about comes with the next sweep.
+ */
+export function isPast(order: ChainOrder, stream: Stream, page: Omit<PageTimes, 'disorder'>, window: Window): boolean {
+  const {
+    source,
+    poll: { outOfOrder },
+  } = stream;
   if (page.minTime === null || page.maxTime === null) return false;
-  if (page.records < source.pageSize && !isOrdered(order, source)) return false;
-  return isNewestFirst(source) ? page.maxTime < window.start - outOfOrder : page.minTime > window.end + outOfOrder;
+  const ordered = isOrdered(order, source);
+  if (page.records < source.pageSize && !ordered) return false;
+  const beyond = ordered && maySplit(window, stream) ? 0 : outOfOrder;
+  return isNewestFirst(source) ? page.maxTime < window.start - beyond : page.minTime > window.end + beyond;
 }

@@ -1,16 +1,14 @@
 import type { Micros } from '../clock.ts';
 import type { Head, Window } from '../manifest/documents.ts';
 import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
-import { provesNothing } from '../manifest/window-kind.ts';
 import { latenessReach, outOfOrderReach } from '../reach.ts';
 import type { Poll, Stream } from '../stream.ts';
-import { DAY, formatDuration, HOUR } from '../time.ts';
+import { DAY, formatDuration, HOUR, SECOND } from '../time.ts';
+import { type Lane, laneOf, OUTAGE_POLLS } from './lane.ts';
 import { type Overlap, overlapOf } from './overlap.ts';
+import { chainsFor, maySplit } from './split.ts';
 
 export type PlanReason = 'resume' | 'first poll' | 'poll' | 'newest first' | 'catch up' | 'sweep out-of-order' | 'sweep lateness';
-
-/** Freshness waits for live windows; history gives way to them. */
-export type Lane = 'live' | 'history';
 
 export interface PlannedWindow {
   readonly window: Window;
@@ -46,16 +44,16 @@ export interface PlanOptions {
   readonly since?: Micros;
 }
 
-export type Planned = Pick<Head, 'watermark' | 'sweptAt' | 'open' | 'pending' | 'lateness'>;
+export type Planned = Pick<Head, 'since' | 'watermark' | 'sweptAt' | 'open' | 'pending' | 'lateness' | 'volume'>;
 
 const OUT_OF_ORDER_SWEEP_EVERY: Micros = HOUR;
 const LATENESS_SWEEP_EVERY: Micros = DAY;
 /** Below the length that a window may have. */
 const LONGEST_WINDOW: Micros = HEAD_LIMITS.windowLength - DAY;
-/** Whoever has missed more polls than that has an outage behind him: the newest part comes first. */
-const OUTAGE_POLLS = 4;
 /** The chain of a chunk runs on over the out-of-order bound: of six times its length, a sixth is asked twice. */
 const CHUNK_BOUNDS = 6;
+/** A prime number of microseconds below a second: polls of any whole number of seconds apart leave different remainders. */
+const ODD: Micros = 999_983;
 /** So that the head stays small. */
 const MOST_CHUNKS = 32;
 
@@ -68,25 +66,29 @@ export function planWindows(now: Micros, head: Planned, stream: Pick<Stream, 'po
   const { poll } = stream;
   const overlap = overlapOf(poll, head.lateness ?? null);
   const polls = newPolls({ now, head, stream, overlap: overlap.length, options });
-  const caughtUp = sweptBy(polls, poll, head.sweptAt);
+  const caughtUp = sweptBy(polls, stream, head.sweptAt);
   const sweptAt = caughtUp ? sweptAfter(head.sweptAt, caughtUp) : head.sweptAt;
   const sweeps = head.watermark === null ? [] : newSweeps(now, { ...head, sweptAt }, poll, options);
   const parts = [polls, sweeps].filter((windows) => windows.length > 1).flat();
   return {
     due: inOrder([...head.open.map((window) => resume(window, poll)), ...polls, ...sweeps], poll),
     begin: parts.map(({ window }) => window).toSorted((a, b) => a.start - b.start),
-    swept: sweptBy(parts, poll, head.sweptAt),
+    swept: sweptBy(parts, stream, head.sweptAt),
     next: upcoming(now, { ...head, sweptAt }, poll, polls.length + sweeps.length > 0),
     overlap,
   };
 }
 
-/** Which sweep windows amount to that follow each other up to now and are asked from now on. */
-function sweptBy(windows: readonly PlannedWindow[], poll: Poll, sweptAt: Head['sweptAt']): Plan['swept'] {
+/**
+ * Which sweep windows amount to that follow each other up to now and are asked from now on. None, where one of them may be cut short: only
+ * the last one goes on to the end of the list.
+ */
+function sweptBy(windows: readonly PlannedWindow[], stream: Question['stream'], sweptAt: Head['sweptAt']): Plan['swept'] {
   if (windows.length === 0) return null;
   const edges = windows.map(({ window }) => window);
   const whole = { start: Math.min(...edges.map(({ start }) => start)), end: Math.max(...edges.map(({ end }) => end)) };
-  return sweptBound(poll, { kind: 'poll', ...whole }, sweptAt);
+  if (edges.some((window) => window.end < whole.end && maySplit(window, stream))) return null;
+  return sweptBound(stream.poll, { kind: 'poll', ...whole }, sweptAt);
 }
 
 interface Question {
@@ -102,47 +104,60 @@ function newPolls({ now, head, stream, overlap, options }: Question): PlannedWin
   const covered = coveredTo(head);
   if (covered === null)
     return split(
-      stream,
-      { now, from: now - start, last: now - start, overlap },
+      { now, head, stream, options, overlap },
+      { from: now - start, last: now - start },
       'first poll',
       `nothing was asked yet: ${span(start)} back`,
     );
   const since = now - covered;
   const due = since >= every || ((options.once || options.sweep) && covered < (options.since ?? now));
   const why = `${span(since)} since the last poll, looking back ${span(overlap)} more`;
-  return due && since > 0 ? split(stream, { now, from: covered - overlap, last: covered, overlap }, 'poll', why) : [];
+  return due && since > 0
+    ? split({ now, head, stream, options, overlap }, { from: Math.max(covered - overlap, head.since ?? 0), last: covered }, 'poll', why)
+    : [];
 }
 
-/** After an outage the newest part is asked first, as long as a poll in time would have been; then the rest, in chunks that join. */
+/**
+ * After an outage the newest part is asked first, as long as a poll in time would have been; then the rest, in chunks that join. What is
+ * live is split into as many chains as bring it in time.
+ */
 function split(
-  { poll, source }: Question['stream'],
-  { now, from, last, overlap }: { readonly now: Micros; readonly from: Micros; readonly last: Micros; readonly overlap: Micros },
+  { now, head, stream, overlap }: Question,
+  { from, last }: { readonly from: Micros; readonly last: Micros },
   reason: 'poll' | 'first poll',
   why: string,
 ): PlannedWindow[] {
+  const { poll, source } = stream;
   const newest = now - poll.every - overlap;
   // A source that lists the newest first would be gone through from its newest record for each chunk.
   const { pagination } = source;
   const listsNewestFirst = pagination.kind === 'last-id' && pagination.order === 'newest-first';
   const whole = now - last <= OUTAGE_POLLS * poll.every || newest <= from || listsNewestFirst;
-  if (whole) return chunks(from, now, LONGEST_WINDOW).map((window) => ({ window, reason, why, lane: laneOf(window, poll) }));
+  const planned = (start: Micros, end: Micros, longest: Micros, because: PlanReason, sentence: string): PlannedWindow[] => {
+    const each = Math.min(longest, Math.ceil((end - start) / chainsFor(end - start, head, stream)));
+    const windows = chunks(start, end, each, each > 2 * SECOND ? now % ODD : 0);
+    return windows.map((window) => ({ window, reason: because, why: sentence, lane: laneOf(window, poll) }));
+  };
+  if (whole) return planned(from, now, LONGEST_WINDOW, reason, why);
   const first = `${why}: the newest ${span(now - newest)} first, so that freshness returns before history is complete`;
   const rest = `${why}: what the newest part left out, the oldest first`;
   return [
-    { window: { kind: 'poll', start: newest, end: now }, reason: 'newest first', why: first, lane: 'live' },
-    ...chunks(from, newest, chunkLength(poll, newest - from)).map(
-      (window): PlannedWindow => ({ window, reason: reason === 'poll' ? 'catch up' : reason, why: rest, lane: laneOf(window, poll) }),
-    ),
+    ...planned(newest, now, LONGEST_WINDOW, 'newest first', first),
+    ...planned(from, newest, chunkLength(poll, newest - from), reason === 'poll' ? 'catch up' : reason, rest),
   ];
 }
 
 const chunkLength = ({ outOfOrder, every }: Poll, whole: Micros): Micros =>
   Math.min(LONGEST_WINDOW, Math.max(HOUR, CHUNK_BOUNDS * outOfOrder, OUTAGE_POLLS * every, whole / MOST_CHUNKS));
 
-/** As few windows as may be, of one length, that join. */
-function chunks(start: Micros, end: Micros, longest: Micros): Window[] {
+/**
+ * As few windows as may be, of one length, that join. @param odd so much earlier lie the edges within: a window that bears the name of an
+ * earlier one would be taken for it.
+ */
+function chunks(start: Micros, end: Micros, longest: Micros, odd = 0): Window[] {
   const count = Math.max(1, Math.ceil((end - start) / longest));
-  const edge = (i: number): Micros => (i === count ? end : start + Math.round(((end - start) * i) / count));
+  const inner = (i: number): Micros => start + Math.round(((end - start) * i) / count) - (i === 0 ? 0 : odd);
+  const edge = (i: number): Micros => (i === count ? end : inner(i));
   return Array.from({ length: count }, (_, i) => ({ kind: 'poll', start: edge(i), end: edge(i + 1) }));
 }
 
@@ -150,14 +165,6 @@ function resume(window: Window, poll: Poll): PlannedWindow {
   const why = 'begun and not finished: goes on behind the last page that landed';
   return { window, reason: 'resume', why, lane: window.kind === 'poll' ? laneOf(window, poll) : 'history' };
 }
-
-/** A poll that is no longer than one in time might be. */
-const laneOf = ({ start, end }: Window, { every, overlap }: Poll): Lane =>
-  end - start <= (OUTAGE_POLLS + 1) * every + overlap.most ? 'live' : 'history';
-
-/** Whether freshness waits for what was committed: also for what was pushed, and for what somebody looks up. */
-export const settleLane = (window: Window, poll: Poll): Lane =>
-  window.kind === 'poll' ? laneOf(window, poll) : provesNothing(window.kind) ? 'live' : 'history';
 
 /** Live: what was begun is finished first, then the newest. History: the oldest first. Then what is no poll. */
 function inOrder(windows: readonly PlannedWindow[], poll: Poll): PlannedWindow[] {

@@ -6,13 +6,13 @@ import { type LandedAnswer, type LandedSlot, landedSlots } from '../manifest/lan
 import { readBody } from '../store/compress.ts';
 import type { Source } from '../stream.ts';
 import type { Intern } from './chain.ts';
-import { beginAnew, type ChainState, newChainState, notePage, positionName } from './chain-state.ts';
+import { beginAnew, type ChainState, isBehindEnd, newChainState, notePage, positionName } from './chain-state.ts';
 import { ContinuationError } from './continuation.ts';
 import { openGaps } from './dead-letter.ts';
 import type { WindowJob } from './effects.ts';
 import { measurePage } from './judge.ts';
 import { writeRecoveredReceipt } from './land.ts';
-import { isNewestFirst, isPast, noteOrder } from './order.ts';
+import { isNewestFirst, noteOrder } from './order.ts';
 import { type Position, positionUrl, sinceOf } from './request.ts';
 
 /**
@@ -94,7 +94,7 @@ function moveOn({ stream, window }: WindowJob, state: ChainState, position: Posi
   // When a page that was recovered was asked for, nobody knows.
   state.askedSince = Math.min(state.askedSince, receipt.verdict === 'recovered' ? 0 : receipt.requestedAt);
   state.slot += 1;
-  const ended = !receipt.more || isPast(state.order, stream, receipt, window);
+  const ended = !receipt.more || isBehindEnd(state, stream, receipt, window);
   state.position = ended ? null : { since: position.since, cursor: receipt.cursorOut };
 }
 

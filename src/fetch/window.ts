@@ -44,7 +44,8 @@ export async function fetchWindow(effects: FetchEffects, stream: Stream, window:
     commitWindow({
       window,
       manifest: stored.key,
-      swept: provesNothing(window.kind) ? null : sweptBound(stream.poll, window, lease.head().sweptAt),
+      swept: provesNothing(window.kind) || stored.cutShort ? null : sweptBound(stream.poll, window, lease.head().sweptAt),
+      records: stored.manifest.totals.records,
     }),
   );
   const resolved = provesNothing(window.kind) ? [] : await resolveCovered(job, stored.manifest.gaps, stored.askedSince);
@@ -54,6 +55,8 @@ export async function fetchWindow(effects: FetchEffects, stream: Stream, window:
 /** A manifest, and when the first of the questions was asked that it answers. */
 interface Answered extends StoredManifest {
   readonly askedSince: Micros;
+  /** It ended by the order of what it was given, and not by the bound within which records come out of order: it is no sweep. */
+  readonly cutShort: boolean;
 }
 
 /** What an earlier process closed, and died before it could tell the head. */
@@ -61,7 +64,8 @@ async function finished({ effects: { store } }: WindowJob, key: string): Promise
   const manifest = await readManifest(store, key);
   const [first] = manifest.pages;
   const receipt = first ? await readReceipt(store, receiptKey(first.key)) : null;
-  return { key, manifest, askedSince: receipt && receipt.verdict !== 'recovered' ? receipt.requestedAt : 0 };
+  const askedSince = receipt && receipt.verdict !== 'recovered' ? receipt.requestedAt : 0;
+  return { key, manifest, askedSince, cutShort: true };
 }
 
 export function jobFor(effects: FetchEffects, stream: Stream, window: Window, lease: Lease, ask: number): WindowJob {
@@ -97,7 +101,11 @@ async function fetchPages(job: WindowJob, watermark: Micros | null): Promise<Ans
   if (job.window.kind === 'lookup') state.position = null;
   await runChain(job, state, intern);
   await adoptStragglers(job, state, intern);
-  return { ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))), askedSince: state.askedSince };
+  return {
+    ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))),
+    askedSince: state.askedSince,
+    cutShort: state.cutShort,
+  };
 }
 
 /** Pages that no cursor of this chain leads to, but that landed for the window: another process may still have been at work. */

@@ -55,7 +55,7 @@ export function measureBody(body: Buffer, layout: BodyLayout): BodyMeasure {
  * @param span as it was found then. @param capture top-level fields whose bytes the caller wants.
  */
 export function measureRecords(body: Buffer, span: ByteSpan, capture: readonly string[]): Omit<BodyMeasure, 'envelope'> {
-  const scanner = new Scanner(body, span.start, span.end);
+  const scanner = new Scanner(body.subarray(0, span.end), span.start);
   const records = new RecordReader(scanner, capture);
   if (scanner.peek() === OPEN_ARRAY) records.array();
   else while (scanner.peek() !== -1) records.record();

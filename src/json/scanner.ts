@@ -38,10 +38,10 @@ export class Scanner {
   pointed = false;
   exponent = false;
 
-  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+  constructor(bytes: Buffer, start = 0) {
     this.bytes = bytes;
     this.at = start;
-    this.end = end;
+    this.end = bytes.length;
   }
 
   fail(message: string): never {

@@ -200,6 +200,8 @@ export interface Head {
   readonly pending: readonly PendingWindow[];
   /** How late records were of late. Absent before the first measurement. */
   readonly lateness?: MeasuredLateness;
+  /** What the last poll was given: how much the next one will be. */
+  readonly volume?: { readonly records: number; readonly length: Micros };
 }
 
 export interface PushWindows {

@@ -98,10 +98,12 @@ export interface Commit {
   readonly manifest: string;
   /** For a sweep: which bound it went over, and when. A sweep over the lateness bound covers the out-of-order bound as well. */
   readonly swept?: { readonly bound: 'outOfOrder' | 'lateness'; readonly at: Micros } | null;
+  /** Records that it landed. */
+  readonly records?: number;
 }
 
 /** Closes a window: what it landed is now due to be normalized and loaded. Only polls move the watermark. */
-export function commitWindow({ window, manifest, swept = null }: Commit): Transition {
+export function commitWindow({ window, manifest, swept = null, records }: Commit): Transition {
   return (head) => {
     if (head.pending.some((pending) => pending.manifest === manifest)) return head;
     assert(
@@ -112,8 +114,10 @@ export function commitWindow({ window, manifest, swept = null }: Commit): Transi
     const open = head.open.filter((other) => !sameWindow(other, window));
     const pending: PendingWindow = { window: { start: window.start, end: window.end, kind: window.kind }, manifest, batches: null };
     const committed = { ...head, open, pending: [...head.pending, pending] };
+    const volume = isPoll(window) && records !== undefined ? { volume: { records, length: window.end - window.start } } : {};
     return {
       ...committed,
+      ...volume,
       since: isPoll(window) ? earliest(head.since, window.start) : head.since,
       watermark: isPoll(window) ? advance(committed) : head.watermark,
       sweptAt: head.since === null && isPoll(window) ? first(head.sweptAt, window) : swept ? sweep(head.sweptAt, swept) : head.sweptAt,

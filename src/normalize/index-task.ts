@@ -3,49 +3,93 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { measureRecords } from '../json/measure.ts';
 import { fieldNames } from '../page/fields.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
-import { numberIndex, writeIndex } from '../page/page-index.ts';
-import { needsCare } from '../page/record.ts';
+import { IndexReader, numberIndex, writeIndex } from '../page/page-index.ts';
+import { hasLineBreaks, needsCare, onOneLine } from '../page/record.ts';
 import { shapeToJson } from '../schema/shape.ts';
 import { unfold } from '../store/compress.ts';
 import { damagedIndex, measureForeign, readBody, verifyBody } from './body.ts';
+import { writeLine } from './line.ts';
 import type { IndexResult, IndexTask, MeasuredPage, PageBody, PageIndex, RefusedRecord } from './tasks.ts';
 
-/** Writes the index lines of some pages into one file: those that landed with the page, or those of its body, which is verified. */
+/** The thread's own: memory is not touched for the first time in each task. */
+const lines = new LineBuffer();
+const records = new LineBuffer();
+
+/**
+ * Writes the index lines of some pages into one file: those that landed with the page, or those of its body, which is verified. Where
+ * nothing but bodies is given, their records become lines as well while they are at hand: most go on, and the others are left out later.
+ */
 export function indexPages(task: IndexTask): IndexResult {
   const pages: MeasuredPage[] = [];
   const refused: RefusedRecord[] = [];
-  const lines = new LineBuffer();
-  // Synchronous: the thread has nothing else to do, and the promises of a file handle write in small pieces.
-  const file = openSync(task.indexPath, 'w');
+  const index = new LineFile(task.indexPath);
+  const whole = task.pages.some((page) => 'sha256' in page) ? null : new LineFile(task.linesPath);
+  let isWhole = whole !== null;
   try {
     for (const page of task.pages) {
       lines.clear();
-      if ('sha256' in page) takeIndex(lines, page);
-      else pages.push(indexBody(lines, page, task, refused));
-      writeFileSync(file, lines.bytes());
+      if ('sha256' in page) takeIndex(page);
+      else {
+        const { body, measured } = indexBody(page, task, refused);
+        pages.push(measured);
+        // Records that must be looked at one by one wait until the schema is known, and so do their neighbours.
+        isWhole &&= !measured.careful;
+        if (isWhole) whole?.add(wholeRecords(body, lines.bytes()));
+      }
+      index.add(lines);
     }
   } finally {
-    closeSync(file);
+    index.close();
+    whole?.close();
   }
-  return { pages, refused, longest: lines.longest };
+  return { pages, refused, lines: index.lines, longest: index.longest, records: whole && isWhole ? { longest: whole.longest } : null };
 }
 
-function takeIndex(lines: LineBuffer, { page, key, path, sha256 }: PageIndex): void {
+/** Synchronous: the thread has nothing else to do, and the promises of a file handle write in small pieces. */
+class LineFile {
+  lines = 0;
+  longest = 0;
+  private readonly file: number;
+
+  constructor(path: string) {
+    this.file = openSync(path, 'w');
+  }
+
+  add(more: LineBuffer): void {
+    writeFileSync(this.file, more.bytes());
+    this.lines += more.lines;
+    this.longest = Math.max(this.longest, more.longest);
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
+
+function takeIndex({ page, key, path, sha256 }: PageIndex): void {
   const index = unfold(readFileSync(path));
   const found = hash('sha256', index);
   if (found !== sha256) throw damagedIndex(key, found, sha256);
   numberIndex(lines, index, page);
 }
 
-function indexBody(lines: LineBuffer, page: PageBody, { fields, records }: IndexTask, refused: RefusedRecord[]): MeasuredPage {
+function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): { body: Buffer; measured: MeasuredPage } {
+  const { fields } = task;
   const { body, sha256 } = openBody(page);
   const capture = fieldNames(fields);
-  const measure = page.measured ? measureRecords(body, page.measured.span, capture) : measureForeign(body, page.key, records, capture);
+  const measure = page.measured ? measureRecords(body, page.measured.span, capture) : measureForeign(body, page.key, task.records, capture);
   for (const { position, refusal } of writeIndex(lines, { body, measure }, fields, page.page)) {
     refused.push({ page: page.page, position, key: [], said: refusal });
   }
   const careful = measure.notObjects.length > 0 || needsCare(measure.shape, fields);
-  return { page: page.page, sha256, records: measure.records, shape: shapeToJson(measure.shape), careful };
+  return { body, measured: { page: page.page, sha256, records: measure.records, shape: shapeToJson(measure.shape), careful } };
+}
+
+function wholeRecords(body: Buffer, index: Buffer): LineBuffer {
+  records.clear();
+  const form = hasLineBreaks(body) ? onOneLine : null;
+  for (const reader = new IndexReader(index); reader.read(); ) writeLine(records, index, reader, body, form);
+  return records;
 }
 
 /** @throws CORRUPT where it is not what was landed. */

@@ -6,45 +6,47 @@ import { IndexReader } from '../page/page-index.ts';
 import { hasLineBreaks, onOneLine, readCarefully } from '../page/record.ts';
 import { projectRecord } from '../schema/project.ts';
 import { openBody } from './index-task.ts';
+import { writeLine } from './line.ts';
 import type { LinesPage, LinesResult, LinesTask } from './tasks.ts';
+
+/** The thread's one: memory is not touched for the first time in each task. */
+const lines = new LineBuffer();
 
 /** Writes the records that go on, a line each, in the form in which DuckDB's reader takes the schema's types from them. */
 export function writeLines(task: LinesTask): LinesResult {
   const pages = new Map(task.pages.map((page) => [page.page, page]));
   const index = readFileSync(task.indexPath);
   const reader = new IndexReader(index);
-  const lines = new LineBuffer();
+  lines.clear();
+  let longest = 0;
   let open: OpenPage | null = null;
   let exact = 0;
   const file = openSync(task.linesPath, 'w');
   try {
     while (reader.read()) {
       if (open?.page.page !== reader.page) {
+        longest = Math.max(longest, lines.longest);
         writeFileSync(file, lines.bytes());
         lines.clear();
         open = openPage(pages.get(reader.page), task);
       }
       if (!open || open.leftOut.has(reader.position)) continue;
-      lines.copy(index, reader.headStart, reader.headEnd);
-      lines.ascii(',"r":');
-      lines.copy(open.line(open.body.subarray(reader.start, reader.end)));
-      lines.ascii('}');
-      lines.endLine();
+      writeLine(lines, index, reader, open.body, open.line);
       if (open.page.exact) exact++;
     }
     writeFileSync(file, lines.bytes());
   } finally {
     closeSync(file);
   }
-  return { longest: lines.longest, exact };
+  return { longest: Math.max(longest, lines.longest), exact };
 }
 
 interface OpenPage {
   readonly page: LinesPage;
   readonly body: Buffer;
   readonly leftOut: ReadonlySet<number>;
-  /** A record's bytes as they go into its line. */
-  line(record: Buffer): Buffer;
+  /** A record's bytes as they go into its line; null where they do as they are. */
+  readonly line: ((record: Buffer) => Buffer) | null;
 }
 
 function openPage(page: LinesPage | undefined, task: LinesTask): OpenPage | null {
@@ -60,7 +62,7 @@ function lineWriter({ careful, exact }: LinesPage, body: Buffer, task: LinesTask
     : (record: ExactObject): string => exactJson(record);
   if (careful) return (bytes) => Buffer.from(asText(carefulRecord(bytes, task)));
   if (exact) return (bytes) => Buffer.from(asText(exactRecord(bytes)));
-  return hasLineBreaks(body) ? onOneLine : (bytes) => bytes;
+  return hasLineBreaks(body) ? onOneLine : null;
 }
 
 function carefulRecord(bytes: Buffer, { fields }: LinesTask): ExactObject {

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { allDone, mapConcurrent } from '../concurrency.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import type { Batch, BatchFile, QuarantinedRecord } from '../manifest/documents.ts';
 import { scratchFailure } from '../scratch-failure.ts';
 import { createJson, getJson } from '../store/json.ts';
@@ -15,7 +15,7 @@ import { type IndexedPages, indexPages } from './index-pages.ts';
 import { linesOf } from './line-file.ts';
 import type { Pool } from './pool.ts';
 import { growSchema } from './schema-store.ts';
-import { settle, writeSightings } from './settle.ts';
+import { settle } from './settle.ts';
 import type { QuarantineLine } from './tasks.ts';
 import { writeParts } from './write-parts.ts';
 
@@ -50,7 +50,9 @@ export async function normalizeBatch(input: BatchInput, effects: NormalizeEffect
   }
 }
 
-async function normalizeIn(folder: string, input: BatchInput, effects: NormalizeEffects): Promise<Batch> {
+async function normalizeIn(folder: string, given: BatchInput, effects: NormalizeEffects): Promise<Batch> {
+  // Sightings tell pages apart by their keys, so a page that is given twice counts once.
+  const input = { ...given, pages: [...new Map(given.pages.map((page) => [page.key, page])).values()] };
   const { definition } = input;
   const { pool, store } = effects;
   const now = effects.clock.now();
@@ -65,13 +67,10 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
   const fixed = { columns: fixedColumns(definition), fields: fixedFields(definition) };
   const shaped = indexed.pages.map((page) => ({ key: page.source.key, shape: page.shape }));
   const schema = await growSchema(store, definition.stream, fixed, shaped, now);
-  const writeRows = async () => {
-    // Without a basis all is new, so that nothing can be told of it.
-    const seen = basis.sightings.length > 0 ? (input.seen ?? null) : null;
-    const settled = await settle(definition, pool, indexed, basis.sightings, seen);
-    return { settled, parts: await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled }) };
-  };
-  const [{ settled, parts }, sightings] = await allDone(writeRows(), writeSightings(folder, definition, pool, indexed));
+  // Without a basis all is new, so that nothing can be told of it.
+  const seen = basis.sightings.length > 0 ? (input.seen ?? null) : null;
+  const settled = await settle(definition, pool, indexed, basis.sightings, seen);
+  const parts = await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled });
   if (indexed.refused > 0) await effects.quarantine(id, refusedRecords(id, indexed));
 
   const attempt = effects.randomId().slice(0, 8);
@@ -86,7 +85,7 @@ async function normalizeIn(folder: string, input: BatchInput, effects: Normalize
     definition: definitionHash,
     schema,
     files: await upload('part', parts.files),
-    sightings: await upload('sightings', sightings),
+    sightings: await upload('sightings', indexed.sightings),
     counts: {
       observations: indexed.accepted + indexed.refused,
       quarantined: indexed.refused,

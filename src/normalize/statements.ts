@@ -9,8 +9,7 @@ import { type Definition, fieldsOf } from './definition.ts';
 
 /**
  * The statements of the normalizer. Lines are JSON: `{"p":page,"i":position,"h":"content hash","r":record}`, a record being whole or its read
- * fields alone; other members are passed over. Narrow files have the columns p, i, h (page, position, content hash), k0… (key), t, v1… (version), and
- * verdict: why the record may not enter, NULL where it may.
+ * fields alone; other members are passed over. Of each observation, narrow rows have p, i, h (page, position, content hash), k0… (key) and t, v1… (version).
  */
 
 /** DuckDB's reader takes twice the time where its buffers are larger than they need to be. */
@@ -60,8 +59,11 @@ function acceptedMicrosSql(text: string, form: TimeForm): string {
 
 const integerSql = (text: string): string => `CASE WHEN regexp_full_match(${text}, '-?\\d{1,18}') THEN TRY_CAST(${text} AS BIGINT) END`;
 
-/** The narrow pass: key, version and verdict of every line of an index, as a narrow file at `path`. */
-export function narrowPass(definition: Definition, index: LineFiles, released: readonly string[], path: string): string {
+/**
+ * Every line of an index: p, i, h, key, version, and `verdict`: why the record may not enter, NULL where it may. The limit limits nothing:
+ * it keeps DuckDB from judging a line twice, once for the filter of whoever reads this and once for the row.
+ */
+function judged(definition: Definition, index: LineFiles, released: readonly string[]): string {
   const { keys: keyed, versions: versioned, ruled } = fieldsOf(definition);
   const record = [...new Set([...keyed, ...versioned, ...ruled])].map((name) => [name, ruled.includes(name) ? 'JSON' : 'VARCHAR'] as const);
   // A field with a rule is read as JSON, so that the rule sees its type; ->> takes its text out again.
@@ -74,11 +76,10 @@ export function narrowPass(definition: Definition, index: LineFiles, released: r
     `${microsSql(text(time.name), time.form)} AS t`,
     ...integers.map((column, at) => `${integerSql(text(column.name))} AS v${at + 1}`),
   ];
-  const judged = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
+  const values = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
   const exact = ruled.map((name) => [name, 'VARCHAR'] as const);
-  return `COPY (SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
-      FROM (SELECT p, i, h, ${[...keys, ...versions, ...judged].join(', ')} FROM ${readLines(index, record, exact)}))
-    TO ${literal(path)} (FORMAT parquet, COMPRESSION lz4, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 100)`;
+  return `(SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
+      FROM (SELECT p, i, h, ${[...keys, ...versions, ...values].join(', ')} FROM ${readLines(index, record, exact)}) LIMIT ${Number.MAX_SAFE_INTEGER})`;
 }
 
 /** The first thing that keeps a record out: `key`, `version`, or the number of a rule; NULL where nothing does. */
@@ -91,16 +92,23 @@ function verdictSql(definition: Definition, ruled: readonly string[], released: 
   return `CASE WHEN ${keys.join(' OR ')} THEN 'key' WHEN ${versions.join(' OR ')} OR ${range} THEN 'version' ${rules.join(' ')} END`;
 }
 
-const accepted = (files: readonly string[]): string =>
-  `(SELECT * EXCLUDE (verdict) FROM read_parquet(${literalList(files)}) WHERE verdict IS NULL)`;
+/** What was written as sightings, by short names; `p` is the page's key. */
+function accepted(definition: Definition, files: readonly string[]): string {
+  const keys = definition.key.map((column, index) => `${identifier(column.name)} AS k${index}`);
+  const versions = definition.version.map(({ name }, index) =>
+    index === 0 ? `epoch_us(${identifier(name)}) AS t` : `${identifier(name)} AS v${index}`,
+  );
+  return `(SELECT ${LINEAGE.page} AS p, ${LINEAGE.position} AS i, ${LINEAGE.contentHash} AS h, ${[...keys, ...versions].join(', ')}
+      FROM read_parquet(${literalList(files)}))`;
+}
 
-export const narrowTotals = (path: string): string =>
-  `SELECT count(*) FILTER (verdict IS NULL) AS accepted, min(t) FILTER (verdict IS NULL) AS first, max(t) FILTER (verdict IS NULL) AS last FROM read_parquet(${literal(path)})`;
+export const sightingTotals = (definition: Definition, path: string): string =>
+  `SELECT count(*) AS accepted, min(t) AS first, max(t) AS last FROM ${accepted(definition, [path])}`;
 
 /** One value: the records with a verdict, in their order. */
-export const narrowRefused = (definition: Definition, path: string): string =>
+export const listRefused = (definition: Definition, index: LineFiles, released: readonly string[]): string =>
   `SELECT coalesce(list({'p': p, 'i': i, 'verdict': verdict, 'key': [${keyNames(definition).join(', ')}]} ORDER BY p, i), []) AS records
-    FROM read_parquet(${literal(path)}) WHERE verdict IS NOT NULL`;
+    FROM ${judged(definition, index, released)} WHERE verdict IS NOT NULL`;
 
 /**
  * Observations of keys that the batch has more than once, in the order of the law: place 1 is the key's winner, the greatest by (version,
@@ -112,7 +120,7 @@ export function settleRivals(definition: Definition, files: readonly string[]): 
   const order = versionNames(definition)
     .map((name) => `${name} DESC`)
     .join(', ');
-  const narrow = accepted(files);
+  const narrow = accepted(definition, files);
   return `CREATE OR REPLACE TEMP TABLE repeated AS SELECT hash(${keys}) AS key_hash FROM ${narrow} GROUP BY key_hash HAVING count(*) > 1;
     CREATE OR REPLACE TEMP TABLE rivals AS
     SELECT p, i, h, ${narrowNames(definition).join(', ')}, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}, h DESC, p, i) AS place
@@ -122,15 +130,29 @@ export function settleRivals(definition: Definition, files: readonly string[]): 
 /** What the batch leaves out: whatever lost against another observation of the batch. */
 export const settleLosers = (): string => 'CREATE OR REPLACE TEMP TABLE left_out AS SELECT p, i FROM rivals WHERE place > 1';
 
-/** Adds to `left_out` the winners of which a loaded batch already has the same, or something greater. */
+/**
+ * Adds to `left_out` the winners that a loaded batch has as they are, told by their content hash alone: of a sweep that is nearly all, and
+ * half the cost of comparing keys and versions. What is left is in `strangers`.
+ */
+export function settleSame(definition: Definition, files: readonly string[], sightings: readonly string[]): string {
+  return `CREATE OR REPLACE TEMP TABLE winners AS
+    SELECT p, i, h IN (SELECT ${LINEAGE.contentHash} FROM read_parquet(${literalList(sightings)})) AS is_same
+    FROM (FROM ${accepted(definition, files)} ANTI JOIN left_out USING (p, i));
+    INSERT INTO left_out SELECT p, i FROM winners WHERE is_same;
+    CREATE OR REPLACE TEMP TABLE strangers AS SELECT p, i FROM winners WHERE NOT is_same;
+    DROP TABLE winners`;
+}
+
+/** Adds to `left_out` the strangers of which a loaded batch already has the same, or something greater. */
 export function settleKnown(definition: Definition, files: readonly string[], sightings: readonly string[]): string {
   const same = definition.key.map((column, index) => `s.${identifier(column.name)} = w.k${index}`);
   const theirs = [...definition.version.map((column) => `s.${identifier(column.name)}`), `s.${LINEAGE.contentHash}`];
   const mine = [...versionNames(definition).map((name) => (name === 't' ? 'make_timestamptz(w.t)' : `w.${name}`)), 'w.h'];
   return `INSERT INTO left_out
-    SELECT p, i FROM (FROM ${accepted(files)} ANTI JOIN left_out USING (p, i)) w WHERE EXISTS (
+    SELECT p, i FROM (FROM ${accepted(definition, files)} SEMI JOIN strangers USING (p, i)) w WHERE EXISTS (
       SELECT 1 FROM read_parquet(${literalList(sightings)}) s
-      WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}))`;
+      WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}));
+    DROP TABLE strangers`;
 }
 
 export const countLosers = (): string => 'SELECT count(*) AS n FROM rivals WHERE place > 1';
@@ -141,11 +163,11 @@ export const countConflicts = (definition: Definition): string =>
   `SELECT count(*) AS n FROM (SELECT 1 FROM rivals GROUP BY ${narrowNames(definition).join(', ')} HAVING min(h) <> max(h))`;
 
 /** One value: of the records that go on although they lie before the watermark, how many in each bucket of lateness. */
-export function countLate(files: readonly string[], { watermark, at }: Seen): string {
+export function countLate(definition: Definition, files: readonly string[], { watermark, at }: Seen): string {
   const bucket = `least(${LATENESS_BUCKETS - 1}, greatest(0, ceil(log2(greatest(1, ${at} - t) / ${bucketBound(0)}))))::INTEGER`;
   return `SELECT list(coalesce(n, 0)::INTEGER ORDER BY bucket) AS counts FROM range(${LATENESS_BUCKETS}) AS buckets(bucket)
     LEFT JOIN (SELECT ${bucket} AS bucket, count(*) AS n
-      FROM (FROM ${accepted(files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
+      FROM (FROM ${accepted(definition, files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
 }
 
 export const dropSettled = (): readonly string[] => ['DROP TABLE repeated', 'DROP TABLE rivals', 'DROP TABLE left_out'];
@@ -156,21 +178,21 @@ export const listLeftOut = (): string =>
     FROM (SELECT p, count(*) AS n, string_agg(i::VARCHAR, ',') AS positions FROM left_out GROUP BY p)`;
 
 /**
- * Sightings: every accepted observation of these narrow files, by key, so that a look-up touches few row groups. The last part of a key
- * mostly tells more than the first, so that comparing begins with it.
+ * Sightings: every accepted observation of these index files, as it landed. In the order of its key it would take twice the time and a
+ * quarter more room, and whoever looks a key up reads the whole file anyway.
  */
-export function saveSightings(definition: Definition, files: readonly string[], pages: string, path: string): string {
+export function saveSightings(definition: Definition, index: LineFiles, released: readonly string[], pages: string, path: string): string {
   const keys = definition.key.map((column, index) => `k${index} AS ${identifier(column.name)}`);
   const versions = definition.version.map(
     (column, index) => `${index === 0 ? 'make_timestamptz(t)' : `v${index}`} AS ${identifier(column.name)}`,
   );
   return `COPY (SELECT ${[...keys, ...versions].join(', ')}, h AS ${LINEAGE.contentHash}, ${pageKey(pages)} AS ${LINEAGE.page}, i AS ${LINEAGE.position}
-      FROM (FROM ${accepted(files)} ORDER BY ${[...keyNames(definition).toReversed(), ...versionNames(definition)].join(', ')}))
+      FROM ${judged(definition, index, released)} WHERE verdict IS NULL)
     TO ${literal(path)} (${PARQUET}, ROW_GROUP_SIZE 100000)`;
 }
 
 /** 40% faster than the defaults, at the same size. */
-const PARQUET =
+export const PARQUET =
   'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 2000';
 
 export const countRows = (path: string): string => `SELECT num_rows AS n FROM parquet_file_metadata(${literal(path)})`;
@@ -180,6 +202,10 @@ const OVERFLOW_TYPE = 'MAP(VARCHAR, VARCHAR)';
 /** The key of page `p`, from the JSON file that lists them all, in their order. */
 const pageKey = (path: string): string =>
   `(SELECT list(key ORDER BY p) FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', key: 'VARCHAR'}))[p + 1]`;
+
+/** In brackets, because DuckDB takes a function that is joined for one of the rows on its left. */
+const leaveOut = (path: string): string =>
+  `ANTI JOIN (FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', i: 'INTEGER'})) USING (p, i)`;
 
 /** The rows of a batch: the lines that won, in the schema's types, with their lineage. */
 export function savePart(definition: Definition, schema: RecordSchema, part: PartFiles): string {
@@ -205,12 +231,14 @@ export function savePart(definition: Definition, schema: RecordSchema, part: Par
     column(literal(part.batch), LINEAGE.batch),
   ];
   return `COPY (SELECT ${columns.join(', ')}
-      FROM ${readLines(part.lines, record)})
+      FROM (SELECT p, i, h, r FROM ${readLines(part.lines, record)} ${part.without === null ? '' : leaveOut(part.without)}))
     TO ${literal(part.path)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
 }
 
 export interface PartFiles {
   readonly lines: LineFiles;
+  /** JSON file of the lines that are passed over, by p and i. */
+  readonly without: string | null;
   readonly pages: string;
   readonly batch: string;
   readonly path: string;

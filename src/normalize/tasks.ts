@@ -37,6 +37,8 @@ export interface IndexTask {
   readonly records: readonly string[];
   readonly fields: ReadFields;
   readonly indexPath: string;
+  /** For whole records as lines, where nothing but bodies is given. */
+  readonly linesPath: string;
 }
 
 export interface IndexResult {
@@ -44,7 +46,11 @@ export interface IndexResult {
   readonly pages: readonly MeasuredPage[];
   /** Records that are no line of the index. */
   readonly refused: readonly RefusedRecord[];
+  readonly lines: number;
+  /** Bytes of the longest. */
   readonly longest: number;
+  /** Of the whole records, which were written as they are; null where they were not, or not all. */
+  readonly records: { readonly longest: number } | null;
 }
 
 export interface MeasuredPage {

@@ -1,12 +1,15 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import { assert } from '../errors.ts';
 import { recordNeedsProjection } from '../schema/project.ts';
 import { shapeFromJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
+import { bodyAt, bringBody } from './bring.ts';
+import type { IndexedPage } from './close-page.ts';
 import { type Definition, fieldsOf, fixedFields } from './definition.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
-import { bringBody, type IndexedPage, type IndexedPages, type PageGroup } from './index-pages.ts';
+import type { IndexedPages, PageGroup } from './index-pages.ts';
 import type { Pool } from './pool.ts';
 import type { Settled } from './settle.ts';
 import { countRows, type LineFiles, savePart } from './statements.ts';
@@ -44,15 +47,25 @@ interface WrittenLines {
   readonly path: string;
   readonly longest: number;
   readonly exact: number;
+  /** Lines of the file that do not go on. */
+  readonly without: readonly Place[];
+}
+
+/** A record, by the number of its page and its position there. */
+interface Place {
+  readonly p: number;
+  readonly i: number;
 }
 
 /** @returns null where nothing of the group goes on: its bodies are not even read. */
 async function writeLines(work: PartsWork, group: PageGroup, number: number): Promise<WrittenLines | null> {
   const needed = group.pages.filter((page) => goesOn(work, page));
   if (needed.length === 0) return null;
+  const written = writtenRecords(work, group);
+  if (written) return written;
   const pages = await mapConcurrent(needed, 8, (page) => linesPage(work, page));
   const path = join(work.folder, `lines-${String(number).padStart(5, '0')}`);
-  const written = await work.pool.run({
+  const lines = await work.pool.run({
     kind: 'lines',
     indexPath: group.index,
     pages,
@@ -61,7 +74,21 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
     fixed: fixedFields(work.definition),
     linesPath: path,
   });
-  return { path, ...written };
+  return { path, ...lines, without: [] };
+}
+
+/** The records as they were written when their pages were read, where DuckDB may read them so, and most of them go on. */
+function writtenRecords(work: PartsWork, { records, pages, lines }: PageGroup): WrittenLines | null {
+  const known = pages.map((page) => pageOf(work, page));
+  const isPlain = known.every((page) => page.refused.length === 0 && !recordNeedsProjection(shapeFromJson(page.shape), work.schema));
+  if (records === null || !isPlain) return null;
+  const without = pages.flatMap((p) => leftOutOf(work, p).map((i) => ({ p, i })));
+  return without.length > lines / 2 ? null : { ...records, exact: 0, without };
+}
+
+function leftOutOf(work: PartsWork, page: number): number[] {
+  const { positions = '' } = work.settled.leftOut.get(pageOf(work, page).source.key) ?? {};
+  return positions === '' ? [] : positions.split(',').map(Number);
 }
 
 function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
@@ -71,35 +98,36 @@ function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
 }
 
 function goesOn(work: PartsWork, number: number): boolean {
-  const { records, refused } = pageOf(work, number);
-  return records - refused.length > (work.settled.leftOut.get(number)?.count ?? 0);
+  const { source, records, refused } = pageOf(work, number);
+  return records - refused.length > (work.settled.leftOut.get(source.key)?.count ?? 0);
 }
 
 async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
   const page = pageOf(work, number);
-  const leftOut = [...page.refused, ...(work.settled.leftOut.get(number)?.positions.split(',') ?? [])].join(',');
+  const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
   const exact = recordNeedsProjection(shapeFromJson(page.shape), work.schema);
-  const { key, measured } = page.source;
-  const body =
-    page.body === null
-      ? await bringBody(work.folder, page.source, number)
-      : {
-          page: number,
-          key,
-          path: page.body,
-          measured: measured && { sha256: measured.sha256, span: measured.span, shape: measured.shape },
-        };
+  const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
   return { ...body, careful: page.careful, exact, leftOut };
 }
 
 async function writePart({ folder, batch, definition, schema, indexed, pool }: PartsWork, share: readonly WrittenLines[], number: number) {
   const path = join(folder, `part-${number}.parquet`);
   const lines: LineFiles = { files: share.map((group) => group.path), longest: Math.max(...share.map((group) => group.longest)) };
+  const without = await writePlaces(
+    join(folder, `without-${number}`),
+    share.flatMap((group) => group.without),
+  );
   const { written } = await pool.run({
     kind: 'statements',
-    run: [savePart(definition, schema, { lines, pages: indexed.names, batch, path })],
+    run: [savePart(definition, schema, { lines, without, pages: indexed.names, batch, path })],
     ask: { written: countRows(path) },
     after: [],
   });
   return localFile(path, Number(written?.['n']));
+}
+
+async function writePlaces(path: string, places: readonly Place[]): Promise<string | null> {
+  if (places.length === 0) return null;
+  await writeFile(path, places.map((place) => `${JSON.stringify(place)}\n`).join(''));
+  return path;
 }

@@ -2,7 +2,7 @@ import { type ExactObject, exactJson, memberOf } from '../json/exact.ts';
 import type { BodyMeasure } from '../json/measure.ts';
 import { fieldNames, type ReadFields } from './fields.ts';
 import { LineBuffer } from './line-buffer.ts';
-import { contentHash, hasLineBreaks, needsCare, onOneLine, type Refusal, readCarefully } from './record.ts';
+import { contentHash, HASH_LENGTH, hasLineBreaks, needsCare, onOneLine, type Refusal, readCarefully } from './record.ts';
 
 /**
  * The index of a page: a line for each record that says where it stands, what it holds and what its read fields are, so that only records
@@ -28,9 +28,12 @@ export function indexPage(page: MeasuredBody, fields: ReadFields): Buffer | null
   return indexText(page, fieldNames(fields));
 }
 
+/** More bytes than most lines have. */
+const EXPECTED_LINE = 256;
+
 /** @param names of the fields captured, in their order. */
 export function indexText(page: MeasuredBody, names: readonly string[]): Buffer {
-  const lines = new LineBuffer();
+  const lines = new LineBuffer(page.measure.records * EXPECTED_LINE + 1);
   writeAsLanded(lines, page, names, '{"i":');
   return lines.bytes();
 }
@@ -45,33 +48,54 @@ export function writeIndex(lines: LineBuffer, page: MeasuredBody, fields: ReadFi
   return [];
 }
 
-const beginLine = (first: string, i: number, start: number, end: number, bytes: Buffer): string =>
-  `${first}${i},"s":${start},"e":${end},"h":"${contentHash(bytes)}",`;
+const START = Buffer.from(',"s":');
+const END = Buffer.from(',"e":');
+const HASH = Buffer.from(',"h":"');
+const AFTER_HASH = Buffer.from('",');
+
+/** What a line says before its fields. @param first up to the position. */
+function beginLine(lines: LineBuffer, first: Buffer, i: number, start: number, end: number, bytes: Buffer): void {
+  lines.copy(first);
+  lines.number(i);
+  lines.copy(START);
+  lines.number(start);
+  lines.copy(END);
+  lines.number(end);
+  lines.copy(HASH);
+  lines.ascii(contentHash(bytes));
+  lines.copy(AFTER_HASH);
+}
 
 function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, fields: readonly string[], first: string): void {
-  const names = fields.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
+  const begin = Buffer.from(first);
+  const firstField = fields.map((name) => Buffer.from(`"r":{${JSON.stringify(name)}:`));
+  const nextField = fields.map((name) => Buffer.from(`,${JSON.stringify(name)}:`));
   const width = measure.records === 0 ? 0 : measure.captured.length / measure.records;
-  const oneLine = hasLineBreaks(body) ? onOneLine : (bytes: Buffer): Buffer => bytes;
+  const broken = hasLineBreaks(body);
   for (let i = 0; i < measure.records; i++) {
     const [start, end] = [measure.spans[2 * i] as number, measure.spans[2 * i + 1] as number];
-    lines.ascii(`${beginLine(first, i, start, end, body.subarray(start, end))}"r":`);
-    let before = '{';
-    for (let column = 0; column < names.length; column++) {
+    beginLine(lines, begin, i, start, end, body.subarray(start, end));
+    let names = firstField;
+    for (let column = 0; column < fields.length; column++) {
       const at = i * width + 2 * column;
       const [from, to] = [measure.captured[at] as number, measure.captured[at + 1] as number];
       if (to === 0) continue;
-      lines.ascii(before);
       lines.copy(names[column] as Buffer);
-      lines.copy(oneLine(body.subarray(from, to)));
-      before = ',';
+      if (broken) lines.copy(onOneLine(body.subarray(from, to)));
+      else lines.copy(body, from, to);
+      names = nextField;
     }
-    lines.ascii(before === '{' ? '{}}' : '}}');
+    lines.copy(names === firstField ? WITHOUT_FIELDS : AFTER_FIELDS);
     lines.endLine();
   }
 }
 
+const WITHOUT_FIELDS = Buffer.from('"r":{}}');
+const AFTER_FIELDS = Buffer.from('}}');
+
 function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fields: ReadFields, first: string): RefusedAt[] {
   const names = fieldNames(fields);
+  const begin = Buffer.from(first);
   const refused: RefusedAt[] = [];
   for (let position = 0; position < measure.records; position++) {
     const [start, end] = [measure.spans[2 * position] as number, measure.spans[2 * position + 1] as number];
@@ -79,7 +103,7 @@ function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fiel
     const read = readCarefully(bytes.toString(), fields);
     if ('rule' in read) refused.push({ position, refusal: read });
     else {
-      lines.ascii(beginLine(first, position, start, end, bytes));
+      beginLine(lines, begin, position, start, end, bytes);
       lines.copy(Buffer.from(`${read.exact === null ? '' : `"x":${read.exact},`}"r":${exactJson(only(read.record, names))}}`));
       lines.endLine();
     }
@@ -92,10 +116,10 @@ const only = (record: ExactObject, names: readonly string[]): ExactObject =>
 
 /** Takes up an index that was made at landing: its lines get the page's number. */
 export function numberIndex(lines: LineBuffer, index: Buffer, number: number): void {
-  const first = `{"p":${number},`;
+  const first = Buffer.from(`{"p":${number},`);
   for (let start = 0; start < index.length; ) {
     const end = index.indexOf(LINE_FEED, start);
-    lines.ascii(first);
+    lines.copy(first);
     lines.copy(index, start + 1, end);
     lines.endLine();
     start = end + 1;
@@ -105,7 +129,6 @@ export function numberIndex(lines: LineBuffer, index: Buffer, number: number): v
 const LINE_FEED = 0x0a;
 const ZERO = 0x30;
 const NINE = 0x39;
-const HASH_LENGTH = 32;
 
 /** Goes through numbered index lines, without making objects of them. */
 export class IndexReader {

@@ -23,9 +23,12 @@ export function onOneLine(record: Buffer): Buffer {
   return Buffer.from(record.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? 0x20 : byte)));
 }
 
+/** Hex digits of the content hash. */
+export const HASH_LENGTH = 32;
+
 /** First 128 bits of SHA-256 over the record's bytes as landed, in hex: the content hash of the law. */
 export function contentHash(record: Buffer): string {
-  return hash('sha256', record, 'hex').slice(0, 32);
+  return hash('sha256', record, 'hex').slice(0, HASH_LENGTH);
 }
 
 /** Whether records of that shape must be looked at one by one before DuckDB's JSON reader may see them. */

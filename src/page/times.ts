@@ -1,5 +1,6 @@
 import type { Micros } from '../clock.ts';
 import { parseInstant, type TimeForm } from '../time.ts';
+import { isoReader } from './iso-bytes.ts';
 
 /** Captured fields of a page's records: `width` fields a record, start and end of each value. */
 export interface CapturedFields {
@@ -10,8 +11,12 @@ export interface CapturedFields {
 
 /** Reads one captured field as a time, by the record's position; null where it is none. */
 export function timeReader({ body, captured, width }: CapturedFields, column: number, form: TimeForm): (record: number) => Micros | null {
+  const readIso = form === 'iso' ? isoReader(body) : null;
   return (record) => {
-    const text = scalarText(body, captured, record * width + column);
+    const field = record * width + column;
+    const quick = readIso?.(captured[2 * field] as number, captured[2 * field + 1] as number);
+    if (quick !== undefined) return quick;
+    const text = scalarText(body, captured, field);
     return text === null ? null : parseInstant(text, form);
   };
 }

@@ -1,4 +1,5 @@
 import type { Micros } from '../clock.ts';
+import { OUTAGE_POLLS } from '../fetch/lane.ts';
 import { releasedHashes } from '../gate/quarantine.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
 import type { Batch, Manifest, PendingWindow } from '../manifest/documents.ts';
@@ -15,7 +16,7 @@ export async function normalizeWindow(context: Context, stream: Stream, pending:
   const sources = new Map(manifestPages(context.store, manifest).map((source) => [source.key, source]));
   const slices = slicePages(manifest.pages, context.configuration.workers.batchRecords);
   const ledger = await context.warehouse.ledger(stream.name);
-  const seen = seenBy(manifest, await context.warehouse.watermark(stream.name));
+  const seen = seenBy(manifest, await context.warehouse.watermark(stream.name), stream.poll);
   const batches: Batch[] = [];
   for (const slice of slices) {
     const pages = slice.flatMap((page) => sources.get(page.key) ?? []);
@@ -28,10 +29,10 @@ export async function normalizeWindow(context: Context, stream: Stream, pending:
  * What tells which of a window's records came late; null where it cannot be told: of history, and where the warehouse does not hold all
  * that was asked before, so that what is old would be taken for new.
  */
-function seenBy({ watermark, window }: Manifest, loaded: Micros | null): Seen | null {
+function seenBy({ watermark, window }: Manifest, loaded: Micros | null, { every }: Stream['poll']): Seen | null {
   if (typeof watermark !== 'number' || loaded === null || loaded < watermark) return null;
   // What catches up brings much that nobody had the chance to see in time.
-  const isInTime = window.kind === 'poll' && window.end - watermark <= watermark - window.start;
+  const isInTime = window.kind === 'poll' && window.end - watermark <= OUTAGE_POLLS * every;
   return isInTime || window.kind === 'sweep' ? { watermark, at: window.end } : null;
 }
 

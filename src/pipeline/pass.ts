@@ -1,6 +1,7 @@
 import type { Micros } from '../clock.ts';
-import { allDone, type InTurn } from '../concurrency.ts';
-import { type Lane, type PlannedWindow, type PlanOptions, planWindows, settleLane } from '../fetch/plan.ts';
+import { allDone, type InTurn, mapConcurrent } from '../concurrency.ts';
+import { type Lane, settleLane } from '../fetch/lane.ts';
+import { type PlannedWindow, type PlanOptions, planWindows } from '../fetch/plan.ts';
 import { fetchWindow } from '../fetch/window.ts';
 import type { PendingWindow, Window } from '../manifest/documents.ts';
 import { beginPolls, coveredTo, isAhead } from '../manifest/head.ts';
@@ -24,6 +25,8 @@ export interface Held {
   readonly ahead: Set<string>;
   /** Live windows and history end one after the other. */
   readonly inTurn: InTurn;
+  /** Of each lane, windows are settled one after the other. */
+  readonly settling: Readonly<Record<Lane, InTurn>>;
 }
 
 /**
@@ -40,48 +43,57 @@ export async function work(held: Held): Promise<void> {
   }
   if (!(await pollDue(held))) return;
   if (pendingOf(held, 'history').length > 0) await besideLive(held, () => settle(held, 'history'));
-  for (let next = await begin(held); next; next = await begin(held)) {
+  for (let next = await afterPoll(held); next.length > 0; next = await afterPoll(held)) {
     // The next window would meet the same trouble, and the retries of each take their time.
     if (!(await fetchAndSettle(held, next))) return;
   }
   await guarded(held.context, held.report, 'certify', () => besideLive(held, () => certifyDue(held)));
 }
 
-/** The live windows that are due: what was begun, then the new poll. @returns false where one could not be fetched. */
+/** The live windows that are due: what was begun, and the new poll. @returns false where one could not be fetched. */
 async function pollDue(held: Held): Promise<boolean> {
   for (let polled = false; !polled; ) {
-    const next = await begin(held, isLive);
-    if (!next) return true;
-    polled = isNewPoll(next);
-    if (!(await fetchAndSettle(held, next))) return false;
+    const live = await begin(held, isLive);
+    if (live.length === 0) return true;
+    polled = live.some(isNewPoll);
+    if (!(await fetchAndSettle(held, live))) return false;
   }
   return true;
 }
 
-/** The first window that is due, of which the head knows now where it is one of several. No new poll follows the one that was made. */
+/** Windows that are due, of which the head knows now where they are several. */
 async function begin(
   { context, stream, lease, options: { once, sweep }, began }: Held,
-  wanted: (planned: PlannedWindow) => boolean = (planned) => !isNewPoll(planned),
+  wanted: (planned: PlannedWindow) => boolean,
   asked: PlanOptions = { once, sweep, since: began },
-): Promise<PlannedWindow | undefined> {
+): Promise<readonly PlannedWindow[]> {
   context.signal?.throwIfAborted();
   const plan = planWindows(context.clock.now(), lease.head(), stream, asked);
-  const next = plan.due.find(wanted);
-  if (next && plan.begin.length > 0) await lease.update(beginPolls(plan.begin, plan.swept));
-  return next;
+  const due = plan.due.filter(wanted);
+  if (due.length > 0 && plan.begin.length > 0) await lease.update(beginPolls(plan.begin, plan.swept));
+  return due;
+}
+
+/** What a pass does once its poll is made: first what is live of what an outage left out, at once; then history, one after the other. */
+async function afterPoll(held: Held): Promise<readonly PlannedWindow[]> {
+  const due = await begin(held, (planned) => !isNewPoll(planned));
+  const live = due.filter(isLive);
+  return live.length > 0 ? live : due.slice(0, 1);
 }
 
 const isLive = ({ lane }: PlannedWindow): boolean => lane === 'live';
 const isNewPoll = ({ reason }: PlannedWindow): boolean => reason === 'poll' || reason === 'newest first';
 
-async function fetchAndSettle(held: Held, planned: Asked): Promise<boolean> {
-  const { lane } = planned;
-  const both = async (): Promise<boolean> => {
-    const done = await guardedFetch(held, planned);
-    if (done) await settle(held, lane);
+/** @param planned of one lane. Live windows are fetched at once, and each settled as it is committed. @returns whether all were fetched. */
+async function fetchAndSettle(held: Held, planned: readonly Asked[]): Promise<boolean> {
+  const lane = planned[0]?.lane ?? 'live';
+  const each = async (one: Asked): Promise<boolean> => {
+    const done = await guardedFetch(held, one);
+    if (done) await held.settling[lane](() => settle(held, lane));
     return done;
   };
-  return lane === 'live' ? both() : besideLive(held, both);
+  const all = async (): Promise<boolean> => !(await mapConcurrent(planned, held.stream.source.chains.most, each)).includes(false);
+  return lane === 'live' ? all() : besideLive(held, all);
 }
 
 /**
@@ -112,7 +124,7 @@ async function besideLive<T>(held: Held, history: () => Promise<T>): Promise<T> 
     history().finally(() => ended.abort()),
     pollUntil(held, ended.signal),
   );
-  await settle(held, 'live');
+  await held.settling.live(() => settle(held, 'live'));
   return done;
 }
 
@@ -122,8 +134,8 @@ async function pollUntil(held: Held, ended: AbortSignal): Promise<void> {
   for (let wait = every - (context.clock.now() - (coveredTo(lease.head()) ?? 0)); ; wait = every) {
     await context.clock.sleep(Math.max(0, Math.min(every, wait)) / 1000, ended).catch(() => undefined);
     if (ended.aborted || context.signal?.aborted || lease.lost.aborted) return;
-    const next = await begin(held, isLive, {});
-    if (next) await fetchAndSettle(held, next);
+    const live = await begin(held, isLive, {});
+    if (live.length > 0) await fetchAndSettle(held, live);
   }
 }
 

@@ -19,12 +19,15 @@ async function runStream(context: Context, stream: Stream, options: RunOptions):
   for (let sweep = options.sweep; ; sweep = false) {
     // What failed in the pass before was logged, and is tried again by this one.
     report.failures.length = 0;
+    const began = context.clock.monotonicMs();
     const done = await guarded(context, report, 'run', () => pass(context, stream, { ...options, sweep }, report));
     // Whoever asked for everything that is due must not take a run that was stopped in the middle for one that is caught up.
     if (!done && options.once && context.signal?.aborted) report.failures.push({ error: context.signal.reason, at: 'run' });
     const rest = (options.until ?? Number.POSITIVE_INFINITY) - context.clock.now();
     if (options.once || rest <= 0 || context.signal?.aborted) break;
-    await between(context, stream, Math.min(pauseOf(stream), rest) / 1000);
+    // A pass takes its time, and the interval is that between the beginnings of two.
+    const pauseMs = Math.max(0, pauseOf(stream) / 1000 - (context.clock.monotonicMs() - began));
+    await between(context, stream, Math.min(pauseMs, rest / 1000));
   }
   await conclude(context, stream, report);
   return report;
@@ -54,7 +57,17 @@ async function pass(context: Context, stream: Stream, options: RunOptions, repor
   await commitAbandoned(context.serveEffects(), stream);
   const lease = await context.lease(stream);
   try {
-    await work({ context, stream, lease, options, report, began: context.clock.now(), ahead: new Set(), inTurn: turns() });
+    await work({
+      context,
+      stream,
+      lease,
+      options,
+      report,
+      began: context.clock.now(),
+      ahead: new Set(),
+      inTurn: turns(),
+      settling: { live: turns(), history: turns() },
+    });
   } finally {
     await lease.release();
   }

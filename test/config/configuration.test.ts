@@ -29,7 +29,7 @@ describe('a configuration', () => {
         outOfOrder: 2 * HOUR,
         clocks: 5 * MINUTE,
         lateness: 48 * HOUR,
-        overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
+        overlap: { least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
         deadline: 15 * MINUTE,
         start: 48 * HOUR,
       },
@@ -65,7 +65,7 @@ describe('a configuration', () => {
       outOfOrder: 2 * HOUR,
       clocks: 5 * MINUTE,
       lateness: 48 * HOUR,
-      overlap: { least: 15 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
+      overlap: { least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE },
       deadline: 15 * MINUTE,
       start: 48 * HOUR,
     });
@@ -78,6 +78,7 @@ describe('a configuration', () => {
       pageSize: 1000,
       requestsPerMinute: 1000,
       attempts: 6,
+      chains: { most: 8, pages: 20 },
       timeoutMs: 30_000,
     });
     expect(workers).toMatchObject({ memoryBytes: 400_000_000, batchRecords: 1_000_000 });
@@ -90,10 +91,11 @@ describe('a configuration', () => {
     expect(poll('{ every: 1h }').deadline).toBe(2 * HOUR);
     expect(poll('{ lateness: 1h }')).toMatchObject({ outOfOrder: HOUR, lateness: HOUR, start: HOUR });
     expect(poll('{ start: 30d }').start).toBe(30 * DAY);
-    expect(poll('{ every: 1h }').overlap, 'three polls, at most outOfOrder and clocks together').toEqual({
+    expect(poll('{ every: 1h }').overlap, 'all of the bound, which is less than three intervals').toEqual({
       least: 2 * HOUR + 5 * MINUTE,
       most: 2 * HOUR + 5 * MINUTE,
     });
+    expect(poll('{ every: 5m }').overlap, 'one interval').toEqual({ least: 5 * MINUTE, most: 2 * HOUR + 5 * MINUTE });
     expect(poll('{ clocks: 0s, every: 1h }').overlap).toEqual({ least: 2 * HOUR, most: 2 * HOUR });
     expect(poll('{ overlap: { least: 3h } }').overlap).toEqual({ least: 3 * HOUR, most: 3 * HOUR });
     expect(poll('{ overlap: { most: 10m } }').overlap).toEqual({ least: 10 * MINUTE, most: 10 * MINUTE });
@@ -110,6 +112,7 @@ describe('a configuration', () => {
     expect(stream.latestBy).toEqual(['account', 'type']);
     expect(stream.source).toMatchObject({
       attempts: 3,
+      chains: { most: 8, pages: 20 },
       timeoutMs: 1500,
       parameters: { expand: 'all', limit: '5', deep: 'true' },
       records: [],

@@ -18,7 +18,7 @@ describe('a wrong configuration', () => {
   test('an unknown key is told at its own line, with the key that was meant and those that are allowed', () => {
     expect(problemsOf(changed('requestsPerMinute: 1000', 'requestPerMinute: 1000'))).toEqual([
       'tidemark.yaml:12:7  streams.payments.source.requestPerMinute: is not a known key; did you mean requestsPerMinute? ' +
-        'allowed are list, lookup, auth, query, response, times, parameters, pageSize, requestsPerMinute, attempts, timeout, circuit',
+        'allowed are list, lookup, auth, query, response, times, parameters, pageSize, requestsPerMinute, attempts, timeout, chains, circuit',
     ]);
     expect(problemsOf(changed('more: $.has_more', 'zzz: 1'))[0]).toMatch(
       /^tidemark\.yaml:10:\d+ {2}streams\.payments\.source\.response\.zzz: is not a known key; allowed are records/,

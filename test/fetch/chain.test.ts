@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HOUR } from '../../src/time.ts';
-import { benchFor, honestly, idsOfRows, instant, rows, START, verdictsOf } from './fixture.ts';
+import { benchFor, honestly, idsOfRows, instant, type Row, rows, START, verdictsOf, WINDOW } from './fixture.ts';
 
 const ROWS = rows(35);
 
@@ -18,9 +18,27 @@ describe('a window', () => {
   test('ends once a page lies wholly past its end and the out-of-order bound', async () => {
     const endless = rows(200, HOUR / 10);
     const bench = await benchFor((request) => ({ body: honestly(endless, request) }));
-    const fetched = await bench.run();
+    const fetched = await bench.run({ window: { ...WINDOW, kind: 'sweep' } });
     // The window's hour holds records 1 to 10; the bound of two hours reaches to record 31, so the page 41 to 50 ends the chain.
     expect(await bench.idsOf(fetched)).toEqual(idsOfRows(endless.slice(0, 50)));
+  });
+
+  test('R3: of a live poll ends at its end where the source lists in order, so that several can be asked at once', async () => {
+    const inOrder = rows(200, HOUR / 120);
+    const bench = await benchFor((request) => ({ body: honestly(inOrder, request) }));
+    const fetched = await bench.run();
+    // Its hour holds 120 records, and the next one bears the very instant at which it ends: the page 131 to 140 ends the chain.
+    expect(await bench.idsOf(fetched)).toEqual(idsOfRows(inOrder.slice(0, 140)));
+    expect((await bench.lease()).head(), 'it looked for nothing that was listed late').toMatchObject({
+      volume: { records: 140, length: HOUR },
+    });
+  });
+
+  test('of a live poll goes on over the bound where the source lists out of order', async () => {
+    const listed = rows(200, HOUR / 120);
+    const swapped = listed.with(0, listed[1] as Row).with(1, listed[0] as Row);
+    const bench = await benchFor((request) => ({ body: honestly(swapped, request) }));
+    expect(await bench.idsOf(await bench.run())).toHaveLength(200);
   });
 
   test('is committed in the head, moves the watermark and waits to be normalized', async () => {

@@ -61,6 +61,7 @@ export function streamOf(list: string, overrides: Partial<Source> = {}): Stream 
     source: {
       list,
       lookup: null,
+      chains: { most: 4, pages: 20 },
       auth: { kind: 'none' },
       pagination: CURSORS,
       since: { parameter: 'updated_since', form: 'iso' },

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Micros } from '../../src/clock.ts';
 import { type Plan, type PlannedWindow, type PlanOptions, planWindows, sweptBound } from '../../src/fetch/plan.ts';
+import { maySplit } from '../../src/fetch/split.ts';
 import type { Head, Window } from '../../src/manifest/documents.ts';
 import { beginPolls, beginWindow, commitWindow, isAhead, newHead, noteBatches, settle } from '../../src/manifest/head.ts';
 import type { Poll } from '../../src/stream.ts';
@@ -11,6 +12,7 @@ import { instant, streamOf } from './fixture.ts';
 const stream = streamOf('http://a.example/');
 const { poll } = stream;
 const OVERLAP = poll.overlap.least;
+const PAGE_SIZE = stream.source.pageSize;
 const NOW = instant('2026-11-20T10:00:00Z');
 const swept = { outOfOrder: NOW - 10 * MINUTE, lateness: NOW - HOUR };
 const head = (overrides: object): Head => ({ ...newHead('payments'), ...overrides });
@@ -56,6 +58,38 @@ describe('a live poll', () => {
     expect(planOf(early).next[0]).toMatchObject({ at: NOW + MINUTE, reason: 'poll' });
     expect(reasons(early, { once: true })).toEqual(['poll']);
     expect(reasons(early, { once: true, since: NOW - 4 * MINUTE }), 'nothing came since the run began').toEqual([]);
+  });
+
+  describe('R3: of more pages than one chain brings in time', () => {
+    const since = { watermark: NOW - 5 * MINUTE, sweptAt: swept };
+    const busy = (pages: number): Head => head({ ...since, volume: { records: pages * PAGE_SIZE, length: 20 * MINUTE } });
+
+    test.each([
+      [20, 1],
+      [21, 2],
+      [61, 4],
+      [10_000, 4],
+    ])('is split: %i pages into %i chains at once, which join', (pages, count) => {
+      const { due, begin } = planOf(busy(pages));
+      expect(due).toHaveLength(count);
+      expect(new Set(due.map(({ lane, reason }) => `${lane} ${reason}`))).toEqual(new Set(['live poll']));
+      expect(due[0]?.window.start).toBe(NOW - 5 * MINUTE - OVERLAP);
+      for (const [at, { window }] of due.entries()) expect(window.end).toBe(due[at + 1]?.window.start ?? NOW);
+      expect(begin, 'the head knows of all of them before the first is asked').toHaveLength(count === 1 ? 0 : count);
+    });
+
+    test('is no sweep, since its chains end by the order of what they are given', () => {
+      const reaching: Poll = { ...poll, overlap: { least: 0, most: 3 * HOUR } };
+      const latest = head({ ...busy(10_000), lateness: { at: NOW, fresh: 1000, late: [...Array<number>(8).fill(0), 500] } });
+      const { due, swept: sweptTo } = planWindows(NOW, latest, { ...stream, poll: reaching });
+      expect(due.filter(({ reason }) => reason === 'poll').length).toBeGreaterThan(1);
+      expect(sweptTo).toBeNull();
+    });
+
+    test('is one chain where polls stand in for the hourly sweep', () => {
+      const own: Poll = { ...poll, overlap: { least: 3 * HOUR, most: 3 * HOUR } };
+      expect(planWindows(NOW, busy(10_000), { ...stream, poll: own }).due.filter(({ reason }) => reason === 'poll')).toHaveLength(1);
+    });
   });
 
   test('R8: looks back as far as the measured lateness asks for, between the configured bounds', () => {
@@ -193,6 +227,7 @@ const configured = fc.record({
   every: fc.constantFrom(MINUTE, 5 * MINUTE, HOUR),
   outOfOrder: fc.constantFrom(0, 10 * MINUTE, 2 * HOUR, 6 * HOUR),
   start: fc.constantFrom(MINUTE, DAY, 40 * DAY),
+  pages: fc.constantFrom(0, 30, 5_000),
 });
 
 interface Asked {
@@ -206,7 +241,10 @@ class Follower {
   now = NOW;
   readonly committed: Asked[] = [];
   readonly poll: Poll;
-  constructor(given: Pick<Poll, 'every' | 'outOfOrder' | 'start'>) {
+  /** That each window is given. */
+  private readonly pages: number;
+  constructor({ pages, ...given }: Pick<Poll, 'every' | 'outOfOrder' | 'start'> & { readonly pages: number }) {
+    this.pages = pages;
     this.poll = { ...poll, ...given, overlap: { least: Math.min(3 * given.every, given.outOfOrder), most: given.outOfOrder } };
   }
 
@@ -222,7 +260,10 @@ class Follower {
 
   private commit({ window }: PlannedWindow): void {
     const manifest = `${window.kind}-${window.start}-${window.end}-${this.committed.length}`;
-    this.head = commitWindow({ window, manifest, swept: sweptBound(this.poll, window, this.head.sweptAt) })(this.head);
+    const cutShort = window.end < this.now && maySplit(window, { ...stream, poll: this.poll });
+    const swept = cutShort ? null : sweptBound(this.poll, window, this.head.sweptAt);
+    const records = this.pages * PAGE_SIZE;
+    this.head = commitWindow({ window, manifest, swept, records })(this.head);
     this.committed.push({ window, at: this.now });
   }
 

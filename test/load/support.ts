@@ -45,6 +45,7 @@ export function makeStream(change: Partial<Stream> = {}): Stream {
       requestsPerMinute: 1000,
       attempts: 3,
       timeoutMs: 1000,
+      chains: { most: 4, pages: 20 },
     },
     environment: { field: 'environment' },
     key: [

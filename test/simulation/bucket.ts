@@ -14,9 +14,10 @@ export interface Bucket {
   readonly writers: Map<string, string>;
   /** Told of every write that was made. */
   readonly made: (process: SimulatedProcess, action: 'create' | 'replace' | 'remove', key: string, body: Buffer | null) => void;
+  /** Keys a page of a listing; few, so that listings are many, unless said otherwise. */
+  readonly listPage?: number;
 }
 
-/** Keys a page of a listing. */
 const LIST_PAGE = 7;
 const LATE_MOST = 90_000_000;
 
@@ -111,7 +112,7 @@ async function listPage(bucket: Bucket, start: string, token: string | undefined
   const objects: ObjectInfo[] = [];
   for await (const object of bucket.store.list(start)) {
     if (token !== undefined && object.key <= token) continue;
-    if (objects.length === LIST_PAGE) return { objects, next: objects.at(-1)?.key };
+    if (objects.length === (bucket.listPage ?? LIST_PAGE)) return { objects, next: objects.at(-1)?.key };
     objects.push(object);
   }
   return { objects, next: undefined };

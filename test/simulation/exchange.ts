@@ -49,6 +49,9 @@ function answerOf(partner: SimulatedPartner, process: SimulatedProcess, target: 
   return partner.service.answer({ target, authorization: request.headers['authorization'] }, now);
 }
 
+/** With a reason: an error of its own for each request is most of what one costs. */
+const ANSWERED = 'answered';
+
 /** No complete answer within the time that an attempt has. */
 async function within<T>(process: SimulatedProcess, answer: Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
   const over = new AbortController();
@@ -63,7 +66,7 @@ async function within<T>(process: SimulatedProcess, answer: Promise<T>, timeoutM
     return await Promise.race([answer, late]);
   } finally {
     answer.catch(() => undefined);
-    over.abort();
+    over.abort(ANSWERED);
   }
 }
 

@@ -248,6 +248,7 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
   const [query, response] = PAGINATION[pagination];
   const key = payments ? '[environment, event_id]' : constant ? '[environment, vendor_txn_id]' : '[vendor_txn_id]';
   const seconds = (micros: Micros): string => `${Math.round(micros / SECOND)}s`;
+  const chains = dice.fork(`chains of ${name}`);
   return `  ${name}:
     source:
       list: ${PARTNER_URL}/${path}
@@ -258,6 +259,7 @@ function streamText(dice: Dice, name: StreamName, pagination: Scenario['paginati
       pageSize: ${dice.spread(2, 40)}
       requestsPerMinute: ${dice.pick([12, 300, REQUESTS_PER_MINUTE])}
       timeout: ${dice.between(2, 20)}s
+      chains: { most: ${chains.between(1, 4)}, pages: ${chains.between(1, 6)} }
       attempts: ${dice.between(2, 6)}
 ${payments ? '    environment: { field: environment }\n' : constant ? '    environment: prod\n' : ''}    key: ${key}
     version: [updated_at${payments ? ', event_version' : ''}]

@@ -51,11 +51,13 @@ export class Scheduler {
   failure: unknown = null;
   /** Looks at the world after each step. @returns what is wrong with it, or null. */
   watch: () => unknown = () => null;
+  readonly #mostSteps: number;
 
-  constructor(start: Micros, dice: Dice, trace: Trace) {
+  constructor(start: Micros, dice: Dice, trace: Trace, mostSteps = MOST_STEPS) {
     this.#now = start;
     this.#dice = dice;
     this.trace = trace;
+    this.#mostSteps = mostSteps;
   }
 
   now(): Micros {
@@ -116,7 +118,7 @@ export class Scheduler {
   note(who: string, what: string, marked = false): void {
     const line = `${String(this.trace.steps).padStart(6)} ${(this.#now / 1e6 - 1_700_000_000).toFixed(3)} ${who.padEnd(6)} ${what}`;
     this.trace.add(line, marked);
-    if (this.trace.steps > MOST_STEPS) throw new Violation(`the simulation does not end within ${MOST_STEPS} steps`);
+    if (this.trace.steps > this.#mostSteps) throw new Violation(`the simulation does not end within ${this.#mostSteps} steps`);
   }
 
   /** Nothing that it waits for will come. What it had sent may still be done. */

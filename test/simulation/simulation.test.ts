@@ -10,7 +10,7 @@ const SEEDS = 12;
 
 const expectHolds = (outcome: Outcome): void => expect(outcome.violation, told(outcome)).toBeNull();
 
-describe('R11, R12, R13, R18, R20: a simulated world in which everything goes wrong leaves the table exact', () => {
+describe('R11, R12, R13, R18, R20, R24, R26: a simulated world in which everything goes wrong leaves the table exact', () => {
   test.for(Array.from({ length: SEEDS }, (_, index) => index + 1))('seed %i', async (seed) => {
     expectHolds(await simulate(seed));
   });

@@ -6,15 +6,24 @@ export class Trace {
   readonly #lines: string[] = [];
   /** Lines that a reader wants to see whatever else is left out: faults, deaths, takeovers. */
   readonly #marked = new Set<number>();
+  readonly #mostKept: number;
+  #steps = 0;
+
+  /** @param mostKept lines that are kept, the first ones: all, unless somebody has no use for them. */
+  constructor(mostKept = Number.POSITIVE_INFINITY) {
+    this.#mostKept = mostKept;
+  }
 
   get steps(): number {
-    return this.#lines.length;
+    return this.#steps;
   }
 
   add(line: string, marked = false): void {
+    this.#steps += 1;
+    this.#hash.update(`${line}\n`);
+    if (this.#lines.length >= this.#mostKept) return;
     if (marked) this.#marked.add(this.#lines.length);
     this.#lines.push(line);
-    this.#hash.update(`${line}\n`);
   }
 
   /** Ends the trace. */

@@ -143,7 +143,11 @@ export async function openWorld(seed: number, scenario: Scenario): Promise<World
 }
 
 /** @param limit of requests a minute, as the program is told. */
-function openPartner(scenario: Scenario, scheduler: Scheduler, limit: number): Pick<World, 'partner' | 'source' | 'calmPartner'> {
+export function openPartner(
+  scenario: Pick<Scenario, 'partner' | 'brownouts' | 'pagination'>,
+  scheduler: Scheduler,
+  limit: number,
+): Pick<World, 'partner' | 'source' | 'calmPartner'> {
   const faults = { ...(scenario.partner.faults as FaultProfile) };
   const clock: Clock = {
     now: () => scheduler.now(),

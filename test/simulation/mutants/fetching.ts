@@ -28,11 +28,14 @@ export const FETCHING: readonly Mutant[] = [
     edits: [
       {
         file: 'src/fetch/window.ts',
-        from: `  return { ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))), askedSince: state.askedSince };`,
+        from: `  return {
+    ...(await writeManifest(job.effects.store, manifestFor(job, state, watermark))),`,
         to: `  const manifest = manifestFor(job, state, watermark);
   const { generationPrefix, manifestKey } = await import('../store/keys.ts');
   void job.effects.clock.sleep(1000).then(() => writeManifest(job.effects.store, manifest));
-  return { key: manifestKey(generationPrefix(manifest, manifest.window, manifest.epoch)), manifest, askedSince: state.askedSince };`,
+  return {
+    key: manifestKey(generationPrefix(manifest, manifest.window, manifest.epoch)),
+    manifest,`,
       },
     ],
   },

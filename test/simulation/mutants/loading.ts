@@ -45,8 +45,8 @@ CREATE`,
     edits: [
       {
         file: 'src/normalize/statements.ts',
-        from: `\${same.join(' AND ')} AND (\${theirs.join(', ')}) >= (\${mine.join(', ')}))\`;`,
-        to: `\${same.join(' AND ')})\`.concat(theirs.length + mine.length > 0 ? '' : '');`,
+        from: `WHERE \${same.join(' AND ')} AND (\${theirs.join(', ')}) >= (\${mine.join(', ')}));`,
+        to: `WHERE \${same.join(' AND ')} AND \${theirs.length} = \${mine.length});`,
       },
     ],
   },

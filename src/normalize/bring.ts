@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { assert, isTidemarkError } from '../errors.ts';
+import type { IndexRef } from '../manifest/documents.ts';
+import { fieldNames } from '../page/fields.ts';
+import { needsCare } from '../page/record.ts';
+import { shapeFromJson } from '../schema/shape.ts';
+import { indexKey } from '../store/keys.ts';
+import type { BatchInput, PageSource } from './batch.ts';
+import { fieldsOf } from './definition.ts';
+import type { PageBody, PageIndex } from './tasks.ts';
+
+/** The page's index, where it landed with one that tells everything; else its body. */
+export async function bringIndex(folder: string, input: BatchInput, page: number): Promise<PageBody | PageIndex> {
+  const source = sourceOf(input, page);
+  const index = usableIndex(input, source);
+  if (index) {
+    const path = join(folder, `landed-index-${page}`);
+    const key = indexKey(source.object, index.sha256);
+    try {
+      await source.store.download(key, path);
+      return { page, key, path, sha256: index.sha256 };
+    } catch (error) {
+      if (!isTidemarkError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+  return bringBody(folder, source, page);
+}
+
+function usableIndex({ definition }: BatchInput, { measured }: PageSource): IndexRef | null {
+  if (!measured?.index) return null;
+  const fields = fieldsOf(definition);
+  const given = new Set(measured.index.fields);
+  const complete = fieldNames(fields).every((name) => given.has(name));
+  return complete && !needsCare(shapeFromJson(measured.shape), fields) ? measured.index : null;
+}
+
+export async function bringBody(folder: string, source: PageSource, page: number): Promise<PageBody> {
+  const path = join(folder, `body-${page}`);
+  await source.store.download(source.object, path);
+  return bodyAt(path, source, page);
+}
+
+/** A body that is on this machine already. */
+export function bodyAt(path: string, { key, measured }: PageSource, page: number): PageBody {
+  return { page, key, path, measured: measured && { sha256: measured.sha256, span: measured.span, shape: measured.shape } };
+}
+
+export function sourceOf(input: BatchInput, page: number): PageSource {
+  const source = input.pages[page];
+  assert(source, 'a page number is of the batch');
+  return source;
+}
