@@ -114,6 +114,13 @@ CREATE`,
     seen: /R12/,
     edits: [
       {
+        file: 'src/pipeline/settle-window.ts',
+        from: `    if (loaded.has(batch.id)) continue;
+`,
+        to: `    void loaded;
+`,
+      },
+      {
         file: 'src/load/duckdb.ts',
         from: `  if (already) return alreadyLoaded(engine, work, already);
 `,
