@@ -114,6 +114,13 @@ CREATE`,
     seen: /R12/,
     edits: [
       {
+        file: 'src/pipeline/settle-window.ts',
+        from: `    if (loaded.has(batch.id)) continue;
+`,
+        to: `    void loaded;
+`,
+      },
+      {
         file: 'src/load/duckdb.ts',
         from: `  if (already) return alreadyLoaded(engine, work, already);
 `,
@@ -125,7 +132,7 @@ CREATE`,
   {
     name: 'lost COMMIT taken for made',
     breaks: 'R12: a COMMIT without an answer is taken for made, without a look at the ledger.',
-    seen: /R18|the table is not the truth/,
+    seen: /R18|not loaded|the table is not the truth/,
     edits: [
       {
         file: 'src/load/commit.ts',
