@@ -44,7 +44,7 @@ test('a stream that ran is fresh, and says what it holds', async () => {
       { reason: 'sweep out-of-order', why: 'what shows up to 2h late' },
       { reason: 'sweep lateness', why: 'what shows up to 2d late' },
     ],
-    lateness: { overlapSeconds: 900 },
+    lateness: { overlapSeconds: 300 },
     table: { rows: [...world.partner.truth('payments')].length },
   });
   expect(payments(report).lastLoad?.at).toBe('2026-11-01T03:00:00Z');
@@ -63,7 +63,7 @@ test('a stream that never ran says so, what would be asked, and how to begin', a
       table: { rows: 0 },
     });
     const { due } = payments(report);
-    expect(due[0]).toMatchObject({ reason: 'newest first', start: '2026-11-01T02:40:00Z', end: '2026-11-01T03:00:00Z' });
+    expect(due[0]).toMatchObject({ reason: 'newest first', start: '2026-11-01T02:50:00Z', end: '2026-11-01T03:00:00Z' });
     expect(due[0]?.why).toContain('nothing was asked yet: 2d back');
     expect(due[1]).toMatchObject({ reason: 'first poll', start: '2026-10-30T03:00:00Z' });
   } finally {
