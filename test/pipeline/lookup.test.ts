@@ -5,7 +5,8 @@ import { type Ended, said } from '../support/tidemark.ts';
 import { NOW, openWorld, type TestWorld } from '../system/world.ts';
 
 const ONLY = ['--stream', 'payments'] as const;
-const AT = NOW - 20 * HOUR;
+/** Not so near behind the end of a chunk of the first poll that the chain before meets it as well. */
+const AT = NOW - 15 * HOUR;
 
 /** Keys that may be worth a lookup: events of which a version number was skipped, which proves nothing (R7). */
 const CANDIDATES = `    candidates:
