@@ -8,7 +8,7 @@ export default defineConfig({
     hookTimeout: 600_000,
     setupFiles: ['./test/support/property-seed.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/support/closing-line.ts'],
   },
 });

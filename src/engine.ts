@@ -84,11 +84,13 @@ function canonicalPath(path: string): string {
 }
 
 const UNREPLAYED = /Failure while replaying WAL file/;
+const REPLAYED = 'tidemark_replayed';
 
 /**
  * What a process that died had committed is in the file's log, which is replayed when the file is opened. This version cannot do that
  * for an ALTER TABLE that computes something (a nested field was added, a type was widened): it looks for functions in a default database
- * that is not set yet. Attached to a database that is open, the same log is replayed.
+ * that is not set yet. Attached to a database that is open, the same log is replayed. Where the process died within its commit, the log
+ * ends in the middle of it: nothing is replayed, so nothing would be written back and the log would stay. Hence the table that comes and goes.
  */
 async function connectReplaying(options: EngineOptions, released: () => void): Promise<Engine> {
   try {
@@ -103,7 +105,9 @@ async function connectReplaying(options: EngineOptions, released: () => void): P
 async function replayAttached(options: EngineOptions): Promise<void> {
   const engine = await openEngine({ ...options, path: ':memory:', readOnly: false });
   try {
-    await engine.run(`ATTACH ${literal(options.path)} AS unreplayed; CHECKPOINT unreplayed; DETACH unreplayed`);
+    await engine.run(`ATTACH ${literal(options.path)} AS unreplayed;
+      CREATE TABLE unreplayed.main.${REPLAYED} (nothing INTEGER); DROP TABLE unreplayed.main.${REPLAYED};
+      CHECKPOINT unreplayed; DETACH unreplayed`);
   } finally {
     await engine.close();
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -197,6 +197,22 @@ describe('R12: a file whose process died after a commit', () => {
       expect(died.signal, died.stderr.toString()).toBe('SIGKILL');
       const after = await openEngine({ path, ...limits(), readOnly });
       expect(await after.rows('SELECT * FROM t')).toEqual([expect.objectContaining(row)]);
+      await after.close();
+    }
+  });
+
+  test('opens again with what was there before, where it died in the middle of its commit', async () => {
+    const path = join(folder, 'torn.duckdb');
+    const before = await openEngine({ path, ...limits() });
+    await before.run('CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (5)');
+    await before.close();
+    const [, widened] = CHANGES[1];
+    const statements = `${widened}; INSERT INTO t SELECT i::VARCHAR FROM range(10_000) r(i)`;
+    spawnSync(process.execPath, [join(import.meta.dirname, 'support/processes/die-after-commit.ts'), path, statements]);
+    truncateSync(`${path}.wal`, 8192);
+    for (const readOnly of [true, false]) {
+      const after = await openEngine({ path, ...limits(), readOnly });
+      expect(await after.rows('SELECT * FROM t')).toEqual([{ a: 5 }]);
       await after.close();
     }
   });

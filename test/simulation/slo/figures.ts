@@ -55,7 +55,12 @@ export interface RequestFigures {
   readonly share: number;
 }
 
-export function figuresOf({ sightings, times, requests, assumed }: DayOutcome): Figures {
+/** What the figures are made of. */
+export interface Measured extends Pick<DayOutcome, 'sightings' | 'requests' | 'assumed'> {
+  readonly times: Pick<DayOutcome['times'], 'midnight' | 'day' | 'dayEnd' | 'end'>;
+}
+
+export function figuresOf({ sightings, times, requests, assumed }: Measured): Figures {
   const counted = sightings
     .filter(({ visibleAt, committedAt }) => committedAt === null || committedAt >= visibleAt)
     .map(({ visibleAt, committedAt }) => ({

@@ -3,9 +3,9 @@ import '../local-io.ts';
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR, MINUTE } from '../../../src/time.ts';
 import { PEAK_DAY } from './assumptions.ts';
-import { type DayOutcome, simulateDay } from './day.ts';
+import { simulateDay } from './day.ts';
 import { isExact } from './exact.ts';
-import { figuresOf } from './figures.ts';
+import { figuresOf, type Measured } from './figures.ts';
 import { plot } from './plot.ts';
 import { factorAt } from './shape.ts';
 import { told } from './text.ts';
@@ -45,12 +45,12 @@ describe('the figures of a day', () => {
     visibleAt: minute * MINUTE,
     committedAt: took === null ? null : (minute + took) * MINUTE,
   });
-  const outcome = {
+  const outcome: Measured = {
     assumed: { ...PEAK_DAY, brownouts: [brownout] },
-    times: { day: 0, dayEnd: HOUR * 2, end: HOUR * 3 },
+    times: { midnight: 0, day: 0, dayEnd: HOUR * 2, end: HOUR * 3 },
     requests: [0, 1, 59_999_999, 60_000_001],
     sightings: [shown(0, 5), shown(12, 45), shown(40, 14), shown(49, 20), shown(60, 3), shown(61, null), shown(70, -1)],
-  } as unknown as DayOutcome;
+  };
 
   test('leave out what could not be in time, and what was overtaken, and count what never came', () => {
     const { all, outside, possible } = figuresOf(outcome);
