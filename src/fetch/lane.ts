@@ -9,9 +9,9 @@ export type Lane = 'live' | 'history';
 /** Whoever has missed more polls than that has an outage behind him: the newest part comes first. */
 export const OUTAGE_POLLS = 4;
 
-/** No longer than a poll in time might be. */
-export const isLiveLength = (length: Micros, { every, overlap }: Pick<Poll, 'every' | 'overlap'>): boolean =>
-  length <= (OUTAGE_POLLS + 1) * every + overlap.most;
+/** As long as a poll in time might be. */
+export const longestLive = ({ every, overlap }: Pick<Poll, 'every' | 'overlap'>): Micros => (OUTAGE_POLLS + 1) * every + overlap.most;
+export const isLiveLength = (length: Micros, poll: Pick<Poll, 'every' | 'overlap'>): boolean => length <= longestLive(poll);
 
 /** @param window a poll's. */
 export const laneOf = ({ start, end }: Pick<Window, 'start' | 'end'>, poll: Poll): Lane =>

@@ -4,9 +4,9 @@ import { type Commit, coveredTo, HEAD_LIMITS } from '../manifest/head.ts';
 import { latenessReach, outOfOrderReach } from '../reach.ts';
 import type { Poll, Stream } from '../stream.ts';
 import { DAY, formatDuration, HOUR, SECOND } from '../time.ts';
-import { type Lane, laneOf, OUTAGE_POLLS } from './lane.ts';
+import { type Lane, laneOf, longestLive, OUTAGE_POLLS } from './lane.ts';
 import { type Overlap, overlapOf } from './overlap.ts';
-import { chainsFor, maySplit } from './split.ts';
+import { chainsFor, historyParts, maySplit } from './split.ts';
 
 export type PlanReason = 'resume' | 'first poll' | 'poll' | 'newest first' | 'catch up' | 'sweep out-of-order' | 'sweep lateness';
 
@@ -52,6 +52,8 @@ const LATENESS_SWEEP_EVERY: Micros = DAY;
 const LONGEST_WINDOW: Micros = HEAD_LIMITS.windowLength - DAY;
 /** The chain of a chunk runs on over the out-of-order bound: of six times its length, a sixth is asked twice. */
 const CHUNK_BOUNDS = 6;
+/** Who reads the table waits for what an outage left out: of twice the bound's length, a half is asked twice. */
+const CATCH_UP_BOUNDS = 2;
 /** A prime number of microseconds below a second: polls of any whole number of seconds apart leave different remainders. */
 const ODD: Micros = 999_983;
 /** So that the head stays small. */
@@ -68,12 +70,12 @@ export function planWindows(now: Micros, head: Planned, stream: Pick<Stream, 'po
   const polls = newPolls({ now, head, stream, overlap: overlap.length, options });
   const caughtUp = sweptBy(polls, stream, head.sweptAt);
   const sweptAt = caughtUp ? sweptAfter(head.sweptAt, caughtUp) : head.sweptAt;
-  const sweeps = head.watermark === null ? [] : newSweeps(now, { ...head, sweptAt }, poll, options);
-  const parts = [polls, sweeps].filter((windows) => windows.length > 1).flat();
+  const sweeps = head.watermark === null ? [] : newSweeps({ now, head: { ...head, sweptAt }, stream, options });
+  const [pollParts = [], sweepParts = []] = [polls, sweeps].map((windows) => (windows.length > 1 ? windows : []));
   return {
     due: inOrder([...head.open.map((window) => resume(window, poll)), ...polls, ...sweeps], poll),
-    begin: parts.map(({ window }) => window).toSorted((a, b) => a.start - b.start),
-    swept: sweptBy(parts, stream, head.sweptAt),
+    begin: [...pollParts, ...sweepParts].map(({ window }) => window).toSorted((a, b) => a.start - b.start),
+    swept: sweptBy(sweepParts, stream, head.sweptAt) ?? sweptBy(pollParts, stream, head.sweptAt),
     next: upcoming(now, { ...head, sweptAt }, poll, polls.length + sweeps.length > 0),
     overlap,
   };
@@ -143,8 +145,32 @@ function split(
   const rest = `${why}: what the newest part left out, the oldest first`;
   return [
     ...planned(newest, now, LONGEST_WINDOW, 'newest first', first),
-    ...planned(from, newest, chunkLength(poll, newest - from), reason === 'poll' ? 'catch up' : reason, rest),
+    ...missed({ now, head, stream }, from, newest).map((window) => ({
+      window,
+      reason: reason === 'poll' ? ('catch up' as const) : reason,
+      why: rest,
+      lane: laneOf(window, poll),
+    })),
   ];
+}
+
+/** Several are asked at once, so where there is much to bring they are shorter, but none as short as a live poll. */
+function missed(question: Pick<Question, 'now' | 'head' | 'stream'>, from: Micros, to: Micros): Window[] {
+  const { poll } = question.stream;
+  const least = Math.max(CATCH_UP_BOUNDS * poll.outOfOrder, longestLive(poll) + SECOND);
+  return pieces(question, from, to, least, chunkLength(poll, to - from));
+}
+
+/** History from one time to another in windows that join: several where it is much, no shorter than `least` and no longer than `longest`. */
+function pieces(
+  { now, head, stream }: Pick<Question, 'now' | 'head' | 'stream'>,
+  from: Micros,
+  to: Micros,
+  least: Micros,
+  longest: Micros,
+): Window[] {
+  const each = Math.min(longest, Math.ceil((to - from) / historyParts(to - from, least, head, stream)));
+  return chunks(from, to, each, now % ODD);
 }
 
 const chunkLength = ({ outOfOrder, every }: Poll, whole: Micros): Micros =>
@@ -177,22 +203,30 @@ function inOrder(windows: readonly PlannedWindow[], poll: Poll): PlannedWindow[]
 }
 
 /** A sweep over the lateness bound covers the one over the out-of-order bound; one that is under way is finished before the next. */
-function newSweeps(now: Micros, { sweptAt, open }: Planned, poll: Poll, options: PlanOptions): PlannedWindow[] {
+function newSweeps({ now, head, stream, options }: Omit<Question, 'overlap'>): PlannedWindow[] {
+  const { poll } = stream;
+  const { sweptAt, open } = head;
   if (open.some(({ kind }) => kind === 'sweep')) return [];
   const forced = options.sweep === true && (sweptAt.lateness === null || sweptAt.lateness < (options.since ?? now));
   if (forced || now >= sweepDueAt(now, sweptAt.lateness, LATENESS_SWEEP_EVERY, poll))
-    return sweepOver(now, sweptAt.lateness, latenessReach(poll), 'sweep lateness');
+    return sweepOver({ now, head, stream }, sweptAt.lateness, latenessReach(poll), 'sweep lateness');
   if (now < sweepDueAt(now, sweptAt.outOfOrder, OUT_OF_ORDER_SWEEP_EVERY, poll) || pollsSweep(poll)) return [];
-  return sweepOver(now, sweptAt.outOfOrder, outOfOrderReach(poll), 'sweep out-of-order');
+  return sweepOver({ now, head, stream }, sweptAt.outOfOrder, outOfOrderReach(poll), 'sweep out-of-order');
 }
 
 /** Each poll then amounts to the smaller sweep. */
 const pollsSweep = (poll: Poll): boolean => poll.overlap.least >= outOfOrderReach(poll);
 
-function sweepOver(now: Micros, last: Micros | null, reach: Micros, reason: PlanReason): PlannedWindow[] {
+function sweepOver(
+  { now, head, stream }: Pick<Question, 'now' | 'head' | 'stream'>,
+  last: Micros | null,
+  reach: Micros,
+  reason: PlanReason,
+): PlannedWindow[] {
   const since = last === null ? 'it was never swept' : `${span(now - last)} since the last sweep`;
   const why = `${since}: what came later than polls look back, up to ${span(reach)}`;
-  const windows = chunks(sweepStart(now, last, reach), now, LONGEST_WINDOW);
+  const start = sweepStart(now, last, reach);
+  const windows = pieces({ head, stream, now }, start, now, Math.max(HOUR, CHUNK_BOUNDS * stream.poll.outOfOrder), LONGEST_WINDOW);
   return windows.map((window) => ({ window: { ...window, kind: 'sweep' }, reason, why, lane: 'history' }));
 }
 

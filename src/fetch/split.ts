@@ -17,6 +17,22 @@ export const maySplit = ({ kind, start, end }: Window, { poll, source }: Asked):
 export function chainsFor(length: Micros, { volume }: Pick<Head, 'volume'>, stream: Asked): number {
   const { chains, pageSize } = stream.source;
   if (!volume || volume.length <= 0 || !maySplit({ kind: 'poll', start: 0, end: length }, stream)) return 1;
-  const pages = (volume.records * length) / volume.length / pageSize;
-  return Math.max(1, Math.min(chains.most, Math.ceil(pages / chains.pages)));
+  return Math.max(1, Math.min(chains.most, Math.ceil(pagesOf(length, volume, pageSize) / chains.pages)));
 }
+
+/** Chains of history at once. The other half is left to live polls: they share the process's thread, whatever the budget has left. */
+export const historyChains = ({ source: { chains } }: Pick<Stream, 'source'>): number => Math.ceil(chains.most / 2);
+
+/**
+ * Into how many windows history of that length is cut, by what the last poll was given. The chain of each runs on over the out-of-order
+ * bound, so none is shorter than `least`.
+ */
+export function historyParts(length: Micros, least: Micros, { volume }: Pick<Head, 'volume'>, stream: Pick<Stream, 'source'>): number {
+  const { chains, pageSize } = stream.source;
+  if (!volume || volume.length <= 0) return 1;
+  const wanted = Math.ceil(pagesOf(length, volume, pageSize) / chains.pages);
+  return Math.max(1, Math.min(historyChains(stream), Math.floor(length / least), wanted));
+}
+
+const pagesOf = (length: Micros, volume: NonNullable<Head['volume']>, pageSize: number): number =>
+  (volume.records * length) / volume.length / pageSize;

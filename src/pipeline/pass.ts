@@ -2,6 +2,7 @@ import type { Micros } from '../clock.ts';
 import { allDone, type InTurn, mapConcurrent } from '../concurrency.ts';
 import { type Lane, settleLane } from '../fetch/lane.ts';
 import { type PlannedWindow, type PlanOptions, planWindows } from '../fetch/plan.ts';
+import { historyChains } from '../fetch/split.ts';
 import { fetchWindow } from '../fetch/window.ts';
 import type { PendingWindow, Window } from '../manifest/documents.ts';
 import { beginPolls, coveredTo, isAhead } from '../manifest/head.ts';
@@ -74,25 +75,29 @@ async function begin(
   return due;
 }
 
-/** What a pass does once its poll is made: first what is live of what an outage left out, at once; then history, one after the other. */
+/** What a pass does once its poll is made: first what is live of what an outage left out, at once; then history, of one kind at a time. */
 async function afterPoll(held: Held): Promise<readonly PlannedWindow[]> {
   const due = await begin(held, (planned) => !isNewPoll(planned));
   const live = due.filter(isLive);
-  return live.length > 0 ? live : due.slice(0, 1);
+  return live.length > 0 ? live : due.filter(({ window }) => window.kind === due[0]?.window.kind);
 }
 
 const isLive = ({ lane }: PlannedWindow): boolean => lane === 'live';
 const isNewPoll = ({ reason }: PlannedWindow): boolean => reason === 'poll' || reason === 'newest first';
 
-/** @param planned of one lane. Live windows are fetched at once, and each settled as it is committed. @returns whether all were fetched. */
+/** @param planned of one lane. They are fetched at once, as far as the lane may, and each is settled as it is committed. @returns whether all were fetched. */
 async function fetchAndSettle(held: Held, planned: readonly Asked[]): Promise<boolean> {
   const lane = planned[0]?.lane ?? 'live';
+  let failed = false;
   const each = async (one: Asked): Promise<boolean> => {
-    const done = await guardedFetch(held, one);
+    // What waits for its turn would meet the same trouble.
+    const done = !failed && (await guardedFetch(held, one));
+    failed ||= !done;
     if (done) await held.settling[lane](() => settle(held, lane));
     return done;
   };
-  const all = async (): Promise<boolean> => !(await mapConcurrent(planned, held.stream.source.chains.most, each)).includes(false);
+  const chains = lane === 'live' ? held.stream.source.chains.most : historyChains(held.stream);
+  const all = async (): Promise<boolean> => !(await mapConcurrent(planned, chains, each)).includes(false);
   return lane === 'live' ? all() : besideLive(held, all);
 }
 

@@ -128,6 +128,20 @@ describe('R3: after an outage', () => {
     for (const { start, end } of plan.begin) expect(end - start).toBeLessThanOrEqual(12 * HOUR);
   });
 
+  test('where it is more than one chain brings soon, the chunks are shorter, and as many as may be asked at once', () => {
+    const chunksOf = (hours: number, pages: number): number[] => {
+      const watermark = NOW - hours * HOUR;
+      const of = head({ ...lost, watermark, sweptAt: swept, volume: { records: pages * PAGE_SIZE, length: HOUR } });
+      const { due } = planWindows(NOW, of, { poll, source: { ...stream.source, chains: { most: 8, pages: 40 } } });
+      const rest = due.filter(({ reason }) => reason === 'catch up');
+      expect(new Set(rest.map(({ lane }) => lane))).toEqual(new Set(['history']));
+      return rest.map(({ window }) => Math.round((window.end - window.start) / HOUR));
+    };
+    expect(chunksOf(30, 1000), 'half of the chains').toEqual([7, 7, 7, 7]);
+    expect(chunksOf(10, 1000), 'twice the out-of-order bound at least').toEqual([5, 5]);
+    expect(chunksOf(10, 4), 'one chain is enough').toEqual([10]);
+  });
+
   test('all of it is begun at once, so that whoever dies in the middle leaves nothing out and asks nothing twice', () => {
     const plan = planOf(lost);
     const begun = beginPolls(plan.begin, plan.swept)(lost);
@@ -169,6 +183,19 @@ describe('R8: a sweep', () => {
     expect(due.slice(1)).toMatchObject([daily(NOW - 3 * DAY - poll.clocks)]);
     const forced = planOf(head({ ...caughtUp, sweptAt: swept }), { sweep: true }).due;
     expect(forced.slice(1)).toMatchObject([daily(NOW - HOUR - 2 * DAY - poll.clocks)]);
+  });
+
+  test('R18: of more than one chain brings in a day is asked in parts at once, which join and amount to it together', () => {
+    const volume = { records: 2500 * PAGE_SIZE, length: HOUR };
+    const of = head({ ...caughtUp, sweptAt: { outOfOrder: NOW - HOUR, lateness: NOW - DAY }, volume });
+    const source = { ...stream.source, chains: { most: 8, pages: 40 } };
+    const { due, begin, swept: amounts } = planWindows(NOW, of, { poll, source });
+    const parts = due.filter(({ window }) => window.kind === 'sweep').map(({ window }) => window);
+    expect(parts).toHaveLength(4);
+    expect([parts[0]?.start, parts.at(-1)?.end]).toEqual([NOW - 3 * DAY - poll.clocks, NOW]);
+    expect(joined(parts)).toBe(true);
+    expect(begin.filter(({ kind }) => kind === 'sweep')).toEqual(parts);
+    expect(amounts).toEqual({ bound: 'lateness', at: NOW });
   });
 
   test('is not put off by a run that begins a moment earlier in its interval than the one before', () => {
