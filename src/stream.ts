@@ -69,6 +69,8 @@ export interface Stream {
   /** Null or absent where nobody pushes. */
   readonly listen?: Listen | null;
   readonly quality: Quality;
+  /** What becomes of fields that the records gain. Absent or empty: all of them come in. */
+  readonly contract?: readonly ContractTerm[];
   /** By name: queries of the warehouse whose rows are keys that may be worth a lookup. Absent for none. */
   readonly candidates?: Readonly<Record<string, string>>;
   /** Columns that name the thing whose latest state the view `<stream>_latest` shows; empty for no view. */
@@ -77,6 +79,16 @@ export interface Stream {
   readonly personal: readonly string[];
   /** Where a record says how much money it is about: certificates and `verify` sum it. */
   readonly money?: MoneyPaths | null;
+}
+
+export const CONTRACT_MODES = ['evolve', 'freeze', 'discard'] as const;
+
+/** Of fields at `path` and below it, an empty path being the record itself. */
+export interface ContractTerm {
+  readonly path: readonly string[];
+  readonly mode: (typeof CONTRACT_MODES)[number];
+  /** Schema version that says what is new: whatever it did not know. 0 for `evolve`. */
+  readonly at: number;
 }
 
 /** Field names from the record down. */

@@ -2,10 +2,20 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../errors.ts';
-import type { Configuration, KeyColumn, Quality, Secret, StoreConfig, Stream, WarehouseConfig, WorkerLimits } from '../stream.ts';
+import type {
+  Configuration,
+  ContractTerm,
+  KeyColumn,
+  Quality,
+  Secret,
+  StoreConfig,
+  Stream,
+  WarehouseConfig,
+  WorkerLimits,
+} from '../stream.ts';
 import { buildListen } from './build-listen.ts';
 import { buildSource, timesOf } from './build-source.ts';
-import type { ConfigurationInput, StreamInput } from './definition.ts';
+import { CONTRACT_TERM, type ConfigurationInput, type StreamInput } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { pollOf } from './poll.ts';
 import { secretAt } from './secret.ts';
@@ -54,11 +64,17 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     poll: pollOf(input.poll),
     listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
+    contract: Object.entries(input.contract ?? {}).map(([path, text]) => termOf(path, text)),
     candidates: input.candidates ?? {},
     latestBy: input.latestBy ?? [],
     personal: input.personal ?? [],
     money: input.money ? { amount: input.money.amount.split('.'), currency: input.money.currency.split('.') } : null,
   };
+}
+
+function termOf(path: string, text: string): ContractTerm {
+  const [, mode, at = '0'] = CONTRACT_TERM.exec(text) ?? [];
+  return { path: path === '$' ? [] : path.split('.'), mode: (mode ?? 'evolve') as ContractTerm['mode'], at: Number(at) };
 }
 
 function keyColumn(name: string, environment: StreamInput['environment']): KeyColumn {

@@ -96,6 +96,14 @@ const environment = z.union([matching(ENVIRONMENT, ENVIRONMENT_NAME), section({ 
 
 const dottedPath = () => text('a path of field names, as payload.customer.email', (value) => !value.split('.').includes(''));
 
+const CONTRACT_PATH = /^(?:\$|[^.]+(?:\.[^.]+)*)$/;
+export const CONTRACT_TERM = /^(?:evolve|(freeze|discard) at (0|[1-9]\d{0,8}))$/;
+const contract = z
+  .record(z.string(), matching('evolve, freeze at VERSION or discard at VERSION, a version of the schema', CONTRACT_TERM), {
+    error: 'expected a mapping of paths to evolve, freeze at VERSION or discard at VERSION',
+  })
+  .meta({ propertyNames: { pattern: CONTRACT_PATH.source } });
+
 const stream = section({
   source: source.describe('The API that the stream is read from'),
   environment: environment.optional().describe('The environment that records are of, or the field that names it'),
@@ -108,6 +116,9 @@ const stream = section({
   poll: poll.optional().describe('When to ask, and how late records may come'),
   listen: listen.optional().describe('What the partner pushes, next to what is polled: `tidemark serve` takes it'),
   quality: quality.optional().describe('What must hold before anything enters the warehouse'),
+  contract: contract
+    .optional()
+    .describe('By path, $ for the whole record: what becomes of fields that a version of the schema did not know'),
   candidates: z
     .record(z.string(), name('a SELECT statement'), { error: 'expected a mapping of names to SELECT statements' })
     .optional()

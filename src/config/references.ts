@@ -20,6 +20,7 @@ const STREAM_CHECKS: readonly ReferenceCheck[] = [
   { needs: [['key'], ['environment']], check: environmentProblems },
   { needs: [['latestBy']], check: latestProblems },
   { needs: [['personal']], check: personalProblems },
+  { needs: [['contract']], check: contractProblems },
   { needs: [['poll']], check: pollProblems },
   { needs: [['quality', 'volume']], check: bandProblems },
   { needs: [['quality', 'rows']], check: rowsProblems },
@@ -101,6 +102,16 @@ function personalProblems(stream: StreamInput): readonly Problem[] {
   return (stream.personal ?? []).flatMap((path, index, all) => {
     const wider = all.find((other, at) => (at < index && other === path) || path.startsWith(`${other}.`));
     return wider === undefined ? [] : [{ path: ['personal', index], message: `"${path}" is covered already, by "${wider}"` }];
+  });
+}
+
+function contractProblems(stream: StreamInput): readonly Problem[] {
+  return Object.keys(stream.contract ?? {}).flatMap((name) => {
+    const place = { path: ['contract', name], onKey: true };
+    if (name !== '$' && name.split('.').includes(''))
+      return [{ ...place, message: 'expected $ or a path of field names, as payload.customer' }];
+    const isFixed = [...stream.key, ...stream.version].includes(name);
+    return isFixed ? [{ ...place, message: `${name} is part of the key or the version, which every record has` }] : [];
   });
 }
 

@@ -253,6 +253,8 @@ export interface Batch {
   readonly files: readonly BatchFile[];
   readonly sightings: readonly BatchFile[];
   readonly counts: BatchCounts;
+  /** Absent where the stream's contract kept nothing out. */
+  readonly contract?: ContractCounts;
   /** Of the version time of all accepted observations; null where there are none. */
   readonly minTime: Micros | null;
   readonly maxTime: Micros | null;
@@ -261,6 +263,12 @@ export interface Batch {
   /** Batches of the ledger whose sightings kept observations out of this one. Where one of them has left the ledger, this batch is void. */
   readonly basis: readonly string[];
   readonly createdAt: Micros;
+}
+
+/** By field that the schema version of the contract did not know: records in quarantine for it, and rows that are without it. */
+export interface ContractCounts {
+  readonly frozen: Readonly<Record<string, number>>;
+  readonly discarded: Readonly<Record<string, number>>;
 }
 
 export interface BatchFile {
@@ -292,7 +300,8 @@ export interface QuarantinedRecord {
   readonly id: string;
   readonly stream: string;
   readonly batch: string;
-  /** `key`, `version`, `record` (not an object), `text` (lone surrogates), or the configured rule: `amount: present and >= 0`. */
+  /** `key`, `version`, `record` (not an object), `text` (lone surrogates), `contract: payload` (a new field
+   *  where that is frozen), or the configured rule: `amount: present and >= 0`. */
   readonly rule: string;
   /** What was found, cut to 200 characters. */
   readonly value: string | null;

@@ -67,11 +67,13 @@ export function manifestPages(store: ObjectStore, manifest: Manifest): PageSourc
  */
 export function batchId(
   definition: string,
+  reading: string,
   stream: string,
   pages: readonly string[],
   basis: readonly string[],
   released: readonly string[],
 ): string {
-  const said = JSON.stringify([stream, definition, [...pages].sort(), [...basis].sort(), [...released].sort()]);
+  const read = reading === '' ? [] : [reading];
+  const said = JSON.stringify([stream, definition, [...pages].sort(), [...basis].sort(), [...released].sort(), ...read]);
   return createHash('sha256').update(said).digest('hex').slice(0, 32);
 }

@@ -3,16 +3,18 @@ import { assert, isTidemarkError } from '../errors.ts';
 import type { IndexRef } from '../manifest/documents.ts';
 import { fieldNames } from '../page/fields.ts';
 import { needsCare } from '../page/record.ts';
+import { type Contract, mayMeet } from '../schema/contract.ts';
 import { shapeFromJson } from '../schema/shape.ts';
 import { indexKey } from '../store/keys.ts';
 import type { BatchInput, PageSource } from './batch.ts';
+import type { IndexWork } from './close-page.ts';
 import { fieldsOf } from './definition.ts';
 import type { PageBody, PageIndex } from './tasks.ts';
 
 /** The page's index, where it landed with one that tells everything; else its body. */
-export async function bringIndex(folder: string, input: BatchInput, page: number): Promise<PageBody | PageIndex> {
+export async function bringIndex({ folder, input, contract }: IndexWork, page: number): Promise<PageBody | PageIndex> {
   const source = sourceOf(input, page);
-  const index = usableIndex(input, source);
+  const index = usableIndex(input, source, contract);
   if (index) {
     const path = join(folder, `landed-index-${page}`);
     const key = indexKey(source.object, index.sha256);
@@ -26,12 +28,14 @@ export async function bringIndex(folder: string, input: BatchInput, page: number
   return bringBody(folder, source, page);
 }
 
-function usableIndex({ definition }: BatchInput, { measured }: PageSource): IndexRef | null {
+function usableIndex({ definition }: BatchInput, { measured }: PageSource, contract: Contract | null): IndexRef | null {
   if (!measured?.index) return null;
   const fields = fieldsOf(definition);
   const given = new Set(measured.index.fields);
   const complete = fieldNames(fields).every((name) => given.has(name));
-  return complete && !needsCare(shapeFromJson(measured.shape), fields) ? measured.index : null;
+  const shape = shapeFromJson(measured.shape);
+  const mayBeFrozen = contract !== null && mayMeet(shape, contract).freeze;
+  return complete && !mayBeFrozen && !needsCare(shape, fields) ? measured.index : null;
 }
 
 export async function bringBody(folder: string, source: PageSource, page: number): Promise<PageBody> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { assert } from '../errors.ts';
+import type { Contract } from '../schema/contract.ts';
 import type { ShapeJson } from '../schema/shape.ts';
 import type { BatchInput, PageSource } from './batch.ts';
 import { bringBody, sourceOf } from './bring.ts';
@@ -22,6 +23,8 @@ export interface IndexWork {
   readonly input: BatchInput;
   readonly pool: Pool;
   readonly now: number;
+  /** Null where every field may come in. */
+  readonly contract: Contract | null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { keyFields, type ReadFields, readFields } from '../page/fields.ts';
-import type { Stream } from '../stream.ts';
+import type { ContractTerm, Stream } from '../stream.ts';
 
 /** What normalizing needs to know of a stream. */
 export interface Definition {
@@ -10,6 +10,8 @@ export interface Definition {
   /** Path of the record array in a body. */
   readonly records: readonly string[];
   readonly rules: readonly RowCheck[];
+  /** Absent or empty where every field may come in. */
+  readonly contract?: readonly ContractTerm[];
 }
 
 /** A row rule, as SQL: normalizing knows nothing of the language that it was written in. */
@@ -40,7 +42,15 @@ export function fixedColumns({ key, version }: Pick<Definition, 'key' | 'version
 
 /** Changes with everything that decides which observations are accepted and how they are ordered. */
 export function fingerprint(definition: Definition): string {
-  const { key, version, rules } = definition;
-  const said = JSON.stringify([key, version, rules.map((rule) => [rule.name, rule.passes('value')])]);
+  const { key, version, rules, contract = [] } = definition;
+  // What is discarded changes how a record is read, not whether it is accepted.
+  const frozen = contract.some(({ mode }) => mode === 'freeze') ? [contract] : [];
+  const said = JSON.stringify([key, version, rules.map((rule) => [rule.name, rule.passes('value')]), ...frozen]);
   return createHash('sha256').update(said).digest('hex').slice(0, 16);
+}
+
+/** Changes with everything that decides what an accepted record's row holds; empty where it holds the record and no more. */
+export function readingOf({ contract = [] }: Definition): string {
+  if (!contract.some(({ mode }) => mode === 'discard')) return '';
+  return createHash('sha256').update(JSON.stringify(contract)).digest('hex').slice(0, 16);
 }

@@ -6,6 +6,7 @@ import { bringIndex } from './bring.ts';
 import { closePage, type IndexedPage, type IndexWork } from './close-page.ts';
 import { fieldsOf } from './definition.ts';
 import type { LocalFile } from './files.ts';
+import { countFrozen } from './frozen.ts';
 import { type IndexFile, sight } from './sight.ts';
 import type { IndexResult, PageBody, PageIndex } from './tasks.ts';
 
@@ -20,6 +21,8 @@ export interface IndexedPages {
   readonly names: string;
   readonly accepted: number;
   readonly refused: number;
+  /** By field that was new in a frozen place: how many records it kept out. */
+  readonly frozen: Readonly<Record<string, number>>;
   /** Version times of accepted records, Micros. */
   readonly first: number | null;
   readonly last: number | null;
@@ -44,12 +47,14 @@ export async function indexPages(work: IndexWork): Promise<IndexedPages> {
   // One group more than there are threads: its pages are brought while the threads work.
   const groups = await mapConcurrent(groupPages(input.pages), pool.threads + 1, (pages, index) => indexGroup(work, index, pages));
   const sighted = await sight(work, groups, names);
-  const refused = Map.groupBy([...groups.flatMap((group) => group.result.refused), ...sighted.refused], (record) => record.page);
+  const unread = groups.flatMap((group) => group.result.refused);
+  const refused = Map.groupBy([...unread, ...sighted.refused], (record) => record.page);
   const pages = await mapConcurrent(groups.flatMap(broughtPages), pool.threads, ({ page, body, measured }) =>
     closePage(work, page, body, measured, refused.get(page) ?? []),
   );
   const { files: sightings, accepted, first, last } = sighted;
-  return { pages, groups, sightings, names, accepted, refused: pages.reduce((sum, page) => sum + page.refused.length, 0), first, last };
+  const count = pages.reduce((sum, page) => sum + page.refused.length, 0);
+  return { pages, groups, sightings, names, accepted, refused: count, frozen: countFrozen(unread), first, last };
 }
 
 function groupPages(pages: readonly PageSource[]): number[][] {
@@ -72,16 +77,18 @@ interface IndexedGroup extends PageGroup {
   readonly result: IndexResult;
 }
 
-async function indexGroup({ folder, input, pool }: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
+async function indexGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
+  const { folder, input, pool, contract } = work;
   const file = (kind: string): string => join(folder, `${kind}-${String(number).padStart(5, '0')}`);
   const [index, linesPath] = [file('index'), file('records')];
-  const brought = await mapConcurrent(pages, 8, (page) => bringIndex(folder, input, page));
+  const brought = await mapConcurrent(pages, 8, (page) => bringIndex(work, page));
   const { definition } = input;
   const result = await pool.run({
     kind: 'index',
     pages: brought,
     records: definition.records,
     fields: fieldsOf(definition),
+    frozen: contract && { contract, released: input.released, key: definition.key },
     indexPath: index,
     linesPath,
   });

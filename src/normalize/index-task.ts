@@ -3,11 +3,13 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { measureRecords } from '../json/measure.ts';
 import { fieldNames } from '../page/fields.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
-import { IndexReader, numberIndex, writeIndex } from '../page/page-index.ts';
+import { IndexReader, numberIndex, type RecordCheck, writeIndex } from '../page/page-index.ts';
 import { hasLineBreaks, needsCare, onOneLine } from '../page/record.ts';
-import { shapeToJson } from '../schema/shape.ts';
+import { mayMeet } from '../schema/contract.ts';
+import { type Shape, shapeToJson } from '../schema/shape.ts';
 import { unfold } from '../store/compress.ts';
 import { damagedIndex, measureForeign, readBody, verifyBody } from './body.ts';
+import { frozenCheck, keyOf } from './frozen.ts';
 import { writeLine } from './line.ts';
 import type { IndexResult, IndexTask, MeasuredPage, PageBody, PageIndex, RefusedRecord } from './tasks.ts';
 
@@ -78,11 +80,17 @@ function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): {
   const { body, sha256 } = openBody(page);
   const capture = fieldNames(fields);
   const measure = page.measured ? measureRecords(body, page.measured.span, capture) : measureForeign(body, page.key, task.records, capture);
-  for (const { position, refusal } of writeIndex(lines, { body, measure }, fields, page.page)) {
-    refused.push({ page: page.page, position, key: [], said: refusal });
+  const check = checkOf(task, measure.shape);
+  for (const { position, refusal, record } of writeIndex(lines, { body, measure }, fields, page.page, check)) {
+    refused.push({ page: page.page, position, key: record && task.frozen ? keyOf(record, task.frozen.key) : [], said: refusal });
   }
   const careful = measure.notObjects.length > 0 || needsCare(measure.shape, fields);
   return { body, measured: { page: page.page, sha256, records: measure.records, shape: shapeToJson(measure.shape), careful } };
+}
+
+/** Most pages have no field that is new, and then their records need not be looked at. */
+function checkOf({ frozen }: IndexTask, shape: Shape): RecordCheck | null {
+  return frozen && mayMeet(shape, frozen.contract).freeze ? frozenCheck(frozen) : null;
 }
 
 function wholeRecords(body: Buffer, index: Buffer): LineBuffer {

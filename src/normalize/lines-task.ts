@@ -4,6 +4,8 @@ import { type ExactObject, exactJson, isObject, parseExact } from '../json/exact
 import { LineBuffer } from '../page/line-buffer.ts';
 import { IndexReader } from '../page/page-index.ts';
 import { hasLineBreaks, onOneLine, readCarefully } from '../page/record.ts';
+import { withoutDiscarded } from '../schema/contract.ts';
+import { fieldText } from '../schema/known-fields.ts';
 import { projectRecord } from '../schema/project.ts';
 import { openBody } from './index-task.ts';
 import { writeLine } from './line.ts';
@@ -21,6 +23,7 @@ export function writeLines(task: LinesTask): LinesResult {
   let longest = 0;
   let open: OpenPage | null = null;
   let exact = 0;
+  const discarded: Record<string, number> = {};
   const file = openSync(task.linesPath, 'w');
   try {
     while (reader.read()) {
@@ -28,7 +31,7 @@ export function writeLines(task: LinesTask): LinesResult {
         longest = Math.max(longest, lines.longest);
         writeFileSync(file, lines.bytes());
         lines.clear();
-        open = openPage(pages.get(reader.page), task);
+        open = openPage(pages.get(reader.page), task, discarded);
       }
       if (!open || open.leftOut.has(reader.position)) continue;
       writeLine(lines, index, reader, open.body, open.line);
@@ -38,7 +41,7 @@ export function writeLines(task: LinesTask): LinesResult {
   } finally {
     closeSync(file);
   }
-  return { longest: Math.max(longest, lines.longest), exact };
+  return { longest: Math.max(longest, lines.longest), exact, discarded };
 }
 
 interface OpenPage {
@@ -49,20 +52,33 @@ interface OpenPage {
   readonly line: ((record: Buffer) => Buffer) | null;
 }
 
-function openPage(page: LinesPage | undefined, task: LinesTask): OpenPage | null {
+function openPage(page: LinesPage | undefined, task: LinesTask, discarded: Record<string, number>): OpenPage | null {
   if (!page) return null;
   const { body } = openBody(page);
   const leftOut = new Set(page.leftOut === '' ? [] : page.leftOut.split(',').map(Number));
-  return { page, body, leftOut, line: lineWriter(page, body, task) };
+  return { page, body, leftOut, line: lineWriter(page, body, task, discarded) };
 }
 
-function lineWriter({ careful, exact }: LinesPage, body: Buffer, task: LinesTask): OpenPage['line'] {
+function lineWriter(
+  { careful, exact, discards }: LinesPage,
+  body: Buffer,
+  task: LinesTask,
+  discarded: Record<string, number>,
+): OpenPage['line'] {
+  const kept = (record: ExactObject): ExactObject => (discards ? withoutFields(record, task, discarded) : record);
   const asText = exact
-    ? (record: ExactObject): string => projectRecord(record, task.schema, task.fixed)
+    ? (record: ExactObject): string => projectRecord(kept(record), task.schema, task.fixed)
     : (record: ExactObject): string => exactJson(record);
   if (careful) return (bytes) => Buffer.from(asText(carefulRecord(bytes, task)));
   if (exact) return (bytes) => Buffer.from(asText(exactRecord(bytes)));
   return hasLineBreaks(body) ? onOneLine : null;
+}
+
+function withoutFields(record: ExactObject, { contract }: LinesTask, counts: Record<string, number>): ExactObject {
+  assert(contract, 'what is discarded says the contract');
+  const { record: kept, discarded } = withoutDiscarded(record, contract);
+  for (const field of new Set(discarded.map(fieldText))) counts[field] = (counts[field] ?? 0) + 1;
+  return kept;
 }
 
 function carefulRecord(bytes: Buffer, { fields }: LinesTask): ExactObject {

@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { mapConcurrent } from '../concurrency.ts';
 import type { Batch, BatchFile, QuarantinedRecord } from '../manifest/documents.ts';
+import { type Contract, shapeWithoutDiscarded } from '../schema/contract.ts';
+import { type ShapeJson, shapeFromJson, shapeToJson } from '../schema/shape.ts';
 import { scratchFailure } from '../scratch-failure.ts';
 import { createJson, getJson } from '../store/json.ts';
 import { batchKey, partKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { loadBasis } from './basis.ts';
 import { type BatchInput, batchId } from './batch.ts';
-import { fingerprint, fixedColumns, fixedFields } from './definition.ts';
+import { fingerprint, fixedColumns, fixedFields, readingOf } from './definition.ts';
 import type { LocalFile } from './files.ts';
 import { type IndexedPages, indexPages } from './index-pages.ts';
 import { linesOf } from './line-file.ts';
 import type { Pool } from './pool.ts';
-import { growSchema } from './schema-store.ts';
+import { growSchema, readContract } from './schema-store.ts';
 import { settle } from './settle.ts';
 import type { QuarantineLine } from './tasks.ts';
 import { writeParts } from './write-parts.ts';
@@ -56,21 +58,22 @@ async function normalizeIn(folder: string, given: BatchInput, effects: Normalize
   const { definition } = input;
   const { pool, store } = effects;
   const now = effects.clock.now();
-  const indexed = await indexPages({ folder, input, pool, now });
+  const fixed = { columns: fixedColumns(definition), fields: fixedFields(definition) };
+  const contract = await readContract(store, definition.stream, definition.contract ?? [], fixed.columns);
+  const indexed = await indexPages({ folder, input, pool, now, contract });
   const definitionHash = fingerprint(definition);
   const basis = await loadBasis(folder, input, store, definitionHash, indexed);
   const pages = indexed.pages.map(({ source, sha256 }) => `${source.key} ${sha256}`);
-  const id = batchId(definitionHash, definition.stream, pages, basis.batches, input.released);
+  const id = batchId(definitionHash, readingOf(definition), definition.stream, pages, basis.batches, input.released);
   const published = await getJson<Batch>(store, batchKey(definition.stream, id));
   if (published) return published.value;
 
-  const fixed = { columns: fixedColumns(definition), fields: fixedFields(definition) };
-  const shaped = indexed.pages.map((page) => ({ key: page.source.key, shape: page.shape }));
+  const shaped = indexed.pages.map((page) => ({ key: page.source.key, shape: contract ? keptShape(page.shape, contract) : page.shape }));
   const schema = await growSchema(store, definition.stream, fixed, shaped, now);
   // Without a basis all is new, so that nothing can be told of it.
   const seen = basis.sightings.length > 0 ? (input.seen ?? null) : null;
   const settled = await settle(definition, pool, indexed, basis.sightings, seen);
-  const parts = await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled });
+  const parts = await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled, contract });
   if (indexed.refused > 0) await effects.quarantine(id, refusedRecords(id, indexed));
 
   const attempt = effects.randomId().slice(0, 8);
@@ -95,6 +98,7 @@ async function normalizeIn(folder: string, given: BatchInput, effects: Normalize
       conflicts: settled.conflicts,
       exact: parts.exact,
     },
+    ...contractCounts(indexed.frozen, parts.discarded),
     minTime: indexed.first,
     maxTime: indexed.last,
     lateness: settled.lateness,
@@ -104,6 +108,14 @@ async function normalizeIn(folder: string, given: BatchInput, effects: Normalize
   await createJson(store, batchKey(definition.stream, id), batch);
   // Another attempt may have been first: its files are the batch then, ours are left to the lifecycle rules.
   return (await getJson<Batch>(store, batchKey(definition.stream, id)))?.value ?? batch;
+}
+
+const keptShape = (shape: ShapeJson, contract: Contract): ShapeJson => shapeToJson(shapeWithoutDiscarded(shapeFromJson(shape), contract));
+
+/** Nothing where the contract kept nothing out. */
+function contractCounts(frozen: Readonly<Record<string, number>>, discarded: Readonly<Record<string, number>>): Pick<Batch, 'contract'> {
+  const isKept = Object.keys(frozen).length + Object.keys(discarded).length === 0;
+  return isKept ? {} : { contract: { frozen, discarded } };
 }
 
 async function uploadAll(

@@ -3,6 +3,7 @@ import { type BodyMeasure, measureBody, measureRecords } from '../json/measure.t
 import { contentHash } from '../page/record.ts';
 import { type Shape, shapeToJson } from '../schema/shape.ts';
 import { measureForeign } from './body.ts';
+import { isFrozenOut } from './frozen.ts';
 import { openBody } from './index-task.ts';
 import type { QuarantineLine, RefusedRecord, RefuseResult, RefuseTask } from './tasks.ts';
 
@@ -38,7 +39,7 @@ function quarantineLine(task: RefuseTask, body: Buffer, measure: Records, { posi
     position,
     span: { start: measure.spans[2 * position] ?? 0, end: measure.spans[2 * position + 1] ?? 0 },
     body: bytes.toString('base64'),
-    releasable: rule !== undefined,
+    releasable: rule !== undefined || isFrozenOut({ said }),
     at: task.now,
   };
 }

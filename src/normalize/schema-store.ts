@@ -1,12 +1,15 @@
 import type { Micros } from '../clock.ts';
 import { isTidemarkError, TidemarkError } from '../errors.ts';
+import { type Contract, isBinding, knownContract } from '../schema/contract.ts';
 import { diffSchemas, type SchemaChange } from '../schema/diff.ts';
+import { fieldChanges, fieldTree, foldFields, type KnownField } from '../schema/known-fields.ts';
 import { emptyShape, mergeShape, type ShapeJson, shapeFromJson, shapeToJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import { type FixedColumns, schemaOf } from '../schema/union.ts';
 import { createJson, getJson, replaceJson } from '../store/json.ts';
 import { schemaKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { ContractTerm } from '../stream.ts';
 
 /**
  * `state/<stream>/schema.json`: the union of the shapes of everything accepted so far, and how the columns came to be. The shape is what
@@ -26,6 +29,8 @@ export interface SchemaVersion {
   /** The page that brought the change. */
   readonly page: string;
   readonly changes: readonly SchemaChange[];
+  /** The fields that came with it, for contracts that name the version. Absent where it was written before those. */
+  readonly known?: readonly KnownField[];
 }
 
 export interface ShapedPage {
@@ -40,6 +45,17 @@ const ATTEMPTS = 50;
 
 export async function readSchema(store: ObjectStore, stream: string): Promise<SchemaDocument | null> {
   return (await getJson<SchemaDocument>(store, schemaKey(stream)))?.value ?? null;
+}
+
+/** What of a stream's contract is known by now. @returns null where it keeps nothing out. @throws CONFIG for a version that is not there. */
+export async function readContract(
+  store: ObjectStore,
+  stream: string,
+  terms: readonly ContractTerm[],
+  fixed: readonly string[],
+): Promise<Contract | null> {
+  if (!isBinding(terms)) return null;
+  return knownContract(terms, (await readSchema(store, stream)) ?? { schema: NOTHING, history: [] }, fixed);
 }
 
 /** Takes the pages' shapes into the stream's schema. @returns the schema, which then holds every record of the pages. */
@@ -84,15 +100,25 @@ async function write(store: ObjectStore, stream: string, document: SchemaDocumen
 /** Pure: the document after the pages, one entry of history for each page that changed a column. */
 export function grow(before: SchemaDocument, fixed: FixedColumns, pages: readonly ShapedPage[], at: Micros): SchemaDocument {
   const shape = shapeFromJson(before.shape);
-  const history = [...before.history];
+  const history = noted(before);
+  let known = foldFields(history);
   let { schema } = before;
   for (const page of pages) {
     mergeShape(shape, shapeFromJson(page.shape));
     const next = schemaOf(shape, fixed, schema.version + 1);
     const changes = diffSchemas(schema, next);
     if (changes.length === 0) continue;
-    history.push({ version: next.version, at, page: page.key, changes });
+    const after = fieldTree(next);
+    history.push({ version: next.version, at, page: page.key, changes, known: fieldChanges(known, after) });
     schema = next;
+    known = after;
   }
   return { format: 1, stream: before.stream, schema, shape: shapeToJson(shape), history };
+}
+
+/** The history, whose last version notes its fields. One that was written before they were noted has the schema itself to tell them. */
+function noted({ history, schema }: SchemaDocument): SchemaVersion[] {
+  const last = history.at(-1);
+  if (!last || last.known) return [...history];
+  return [...history.slice(0, -1), { ...last, known: fieldChanges(foldFields(history), fieldTree(schema)) }];
 }

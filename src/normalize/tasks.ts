@@ -3,8 +3,10 @@ import type { ByteSpan } from '../json/measure.ts';
 import type { QuarantinedRecord } from '../manifest/documents.ts';
 import type { ReadFields } from '../page/fields.ts';
 import type { Refusal } from '../page/record.ts';
+import type { Contract } from '../schema/contract.ts';
 import type { ShapeJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
+import type { KeyColumn } from '../stream.ts';
 
 /** What goes between the coordinator and its workers: local files and statements, nothing that a thread could not be handed. */
 
@@ -36,9 +38,19 @@ export interface IndexTask {
   /** Path of the record array in a body. */
   readonly records: readonly string[];
   readonly fields: ReadFields;
+  /** Null where every field may come in. */
+  readonly frozen: FrozenCheck | null;
   readonly indexPath: string;
   /** For whole records as lines, where nothing but bodies is given. */
   readonly linesPath: string;
+}
+
+/** What keeps records with fields out that their contract has frozen. */
+export interface FrozenCheck {
+  readonly contract: Contract;
+  /** Content hashes that may enter all the same. */
+  readonly released: readonly string[];
+  readonly key: readonly KeyColumn[];
 }
 
 export interface IndexResult {
@@ -101,6 +113,8 @@ export interface LinesTask {
   readonly schema: RecordSchema;
   /** Key and version fields. */
   readonly fixed: readonly string[];
+  /** Null where it discards nothing. */
+  readonly contract: Contract | null;
   readonly linesPath: string;
 }
 
@@ -108,6 +122,8 @@ export interface LinesPage extends PageBody {
   readonly careful: boolean;
   /** Whether DuckDB's reader would not keep its records exactly: they are projected. */
   readonly exact: boolean;
+  /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
+  readonly discards: boolean;
   /** Positions of the records that don't go on, joined by commas. */
   readonly leftOut: string;
 }
@@ -116,6 +132,8 @@ export interface LinesResult {
   readonly longest: number;
   /** Records that took the exact path. */
   readonly exact: number;
+  /** By field that the contract discards: how many records had it. */
+  readonly discarded: Readonly<Record<string, number>>;
 }
 
 export interface StatementTask {

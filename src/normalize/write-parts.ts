@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import { assert } from '../errors.ts';
+import { type Contract, mayMeet } from '../schema/contract.ts';
 import { recordNeedsProjection } from '../schema/project.ts';
 import { shapeFromJson } from '../schema/shape.ts';
 import type { RecordSchema } from '../schema/types.ts';
@@ -19,6 +20,8 @@ export interface Parts {
   readonly files: readonly LocalFile[];
   /** Records that took the exact path. */
   readonly exact: number;
+  /** By field that the contract discards: how many rows had it. */
+  readonly discarded: Readonly<Record<string, number>>;
 }
 
 export interface PartsWork {
@@ -29,24 +32,37 @@ export interface PartsWork {
   readonly indexed: IndexedPages;
   readonly schema: RecordSchema;
   readonly settled: Settled;
+  /** Null where every field may come in. */
+  readonly contract: Contract | null;
 }
 
 /** Second pass: the bodies of pages of which anything goes on, those records as lines, the lines as Parquet. */
 export async function writeParts(work: PartsWork): Promise<Parts> {
   const { indexed, pool, settled } = work;
-  if (settled.rows === 0) return { files: [], exact: 0 };
+  if (settled.rows === 0) return { files: [], exact: 0, discarded: {} };
   // One group more than there are threads: its pages are brought while the threads work.
   const written = await mapConcurrent(indexed.groups, pool.threads + 1, (group, number) => writeLines(work, group, number));
   const groups = written.filter((lines) => lines !== null);
   const shares = shareOut(groups, pool.threads, settled.rows);
   const files = await mapConcurrent(shares, pool.threads, (share, number) => writePart(work, share, number));
-  return { files: files.filter((file) => file.rows > 0), exact: groups.reduce((sum, lines) => sum + lines.exact, 0) };
+  return {
+    files: files.filter((file) => file.rows > 0),
+    exact: groups.reduce((sum, lines) => sum + lines.exact, 0),
+    discarded: addUp(groups.map((lines) => lines.discarded)),
+  };
+}
+
+function addUp(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const each of counts) for (const [field, count] of Object.entries(each)) sums[field] = (sums[field] ?? 0) + count;
+  return sums;
 }
 
 interface WrittenLines {
   readonly path: string;
   readonly longest: number;
   readonly exact: number;
+  readonly discarded: Readonly<Record<string, number>>;
   /** Lines of the file that do not go on. */
   readonly without: readonly Place[];
 }
@@ -72,6 +88,7 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
     fields: fieldsOf(work.definition),
     schema: work.schema,
     fixed: fixedFields(work.definition),
+    contract: work.contract,
     linesPath: path,
   });
   return { path, ...lines, without: [] };
@@ -80,10 +97,10 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
 /** The records as they were written when their pages were read, where DuckDB may read them so, and most of them go on. */
 function writtenRecords(work: PartsWork, { records, pages, lines }: PageGroup): WrittenLines | null {
   const known = pages.map((page) => pageOf(work, page));
-  const isPlain = known.every((page) => page.refused.length === 0 && !recordNeedsProjection(shapeFromJson(page.shape), work.schema));
+  const isPlain = known.every((page) => page.refused.length === 0 && !isProjected(work, page));
   if (records === null || !isPlain) return null;
   const without = pages.flatMap((p) => leftOutOf(work, p).map((i) => ({ p, i })));
-  return without.length > lines / 2 ? null : { ...records, exact: 0, without };
+  return without.length > lines / 2 ? null : { ...records, exact: 0, discarded: {}, without };
 }
 
 function leftOutOf(work: PartsWork, page: number): number[] {
@@ -105,10 +122,17 @@ function goesOn(work: PartsWork, number: number): boolean {
 async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
   const page = pageOf(work, number);
   const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
-  const exact = recordNeedsProjection(shapeFromJson(page.shape), work.schema);
+  const exact = isProjected(work, page);
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
-  return { ...body, careful: page.careful, exact, leftOut };
+  return { ...body, careful: page.careful, exact, discards: mayDiscard(work, page), leftOut };
 }
+
+const mayDiscard = ({ contract }: PartsWork, page: IndexedPage): boolean =>
+  contract !== null && mayMeet(shapeFromJson(page.shape), contract).discard;
+
+/** Also where fields are discarded: DuckDB would take those whose columns another batch has brought. */
+const isProjected = (work: PartsWork, page: IndexedPage): boolean =>
+  recordNeedsProjection(shapeFromJson(page.shape), work.schema) || mayDiscard(work, page);
 
 async function writePart({ folder, batch, definition, schema, indexed, pool }: PartsWork, share: readonly WrittenLines[], number: number) {
   const path = join(folder, `part-${number}.parquet`);

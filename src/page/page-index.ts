@@ -20,7 +20,12 @@ export interface MeasuredBody {
 export interface RefusedAt {
   readonly position: number;
   readonly refusal: Refusal;
+  /** Null where its key fields could not be read. */
+  readonly record: ExactObject | null;
 }
+
+/** Looks at a record that is one, once it was read. @returns why it may not enter; null where it may. */
+export type RecordCheck = (record: ExactObject, contentHash: string) => Refusal | null;
 
 /** @returns null where records must be looked at one by one: whoever normalizes the page does that. */
 export function indexPage(page: MeasuredBody, fields: ReadFields): Buffer | null {
@@ -38,12 +43,21 @@ export function indexText(page: MeasuredBody, names: readonly string[]): Buffer 
   return lines.bytes();
 }
 
-/** Writes the index of a page whose number in its batch is `number`. @returns what can be no line of it. */
-export function writeIndex(lines: LineBuffer, page: MeasuredBody, fields: ReadFields, number: number): RefusedAt[] {
+/**
+ * Writes the index of a page whose number in its batch is `number`.
+ * @param check of every record, which are then looked at one by one; null where there is none. @returns what can be no line of it.
+ */
+export function writeIndex(
+  lines: LineBuffer,
+  page: MeasuredBody,
+  fields: ReadFields,
+  number: number,
+  check: RecordCheck | null = null,
+): RefusedAt[] {
   const { measure } = page;
   const careful = measure.notObjects.length > 0 || needsCare(measure.shape, fields);
   const first = `{"p":${number},"i":`;
-  if (careful) return writeCarefully(lines, page, fields, first);
+  if (careful || check) return writeCarefully(lines, page, fields, first, check);
   writeAsLanded(lines, page, fieldNames(fields), first);
   return [];
 }
@@ -93,7 +107,13 @@ function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, field
 const WITHOUT_FIELDS = Buffer.from('"r":{}}');
 const AFTER_FIELDS = Buffer.from('}}');
 
-function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fields: ReadFields, first: string): RefusedAt[] {
+function writeCarefully(
+  lines: LineBuffer,
+  { body, measure }: MeasuredBody,
+  fields: ReadFields,
+  first: string,
+  check: RecordCheck | null,
+): RefusedAt[] {
   const names = fieldNames(fields);
   const begin = Buffer.from(first);
   const refused: RefusedAt[] = [];
@@ -101,7 +121,12 @@ function writeCarefully(lines: LineBuffer, { body, measure }: MeasuredBody, fiel
     const [start, end] = [measure.spans[2 * position] as number, measure.spans[2 * position + 1] as number];
     const bytes = body.subarray(start, end);
     const read = readCarefully(bytes.toString(), fields);
-    if ('rule' in read) refused.push({ position, refusal: read });
+    if ('rule' in read) {
+      refused.push({ position, refusal: read, record: null });
+      continue;
+    }
+    const refusal = check?.(read.record, contentHash(bytes)) ?? null;
+    if (refusal) refused.push({ position, refusal, record: read.record });
     else {
       beginLine(lines, begin, position, start, end, bytes);
       lines.copy(Buffer.from(`${read.exact === null ? '' : `"x":${read.exact},`}"r":${exactJson(only(read.record, names))}}`));

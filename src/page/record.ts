@@ -63,7 +63,11 @@ export interface CarefulRecord {
   readonly exact: string | null;
 }
 
-export type Refusal = { readonly rule: 'record' | 'key' | 'text'; readonly reason: string; readonly value: string | null };
+export interface Refusal {
+  readonly rule: 'record' | 'key' | 'text' | `contract: ${string}`;
+  readonly reason: string;
+  readonly value: string | null;
+}
 
 /**
  * A record in the form in which DuckDB reads it as JSON.parse would, and without rounding: each name once, keys as texts or whole

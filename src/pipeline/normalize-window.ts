@@ -2,7 +2,7 @@ import type { Micros } from '../clock.ts';
 import { OUTAGE_POLLS } from '../fetch/lane.ts';
 import { releasedHashes } from '../gate/quarantine.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
-import type { Batch, Manifest, PendingWindow } from '../manifest/documents.ts';
+import type { Batch, ContractCounts, Manifest, PendingWindow } from '../manifest/documents.ts';
 import { readManifest } from '../manifest/manifests.ts';
 import { manifestPages, type PageSource, type Seen, slicePages } from '../normalize/batch.ts';
 import { normalizeBatch } from '../normalize/normalize.ts';
@@ -50,5 +50,11 @@ export async function normalizeSlice(context: Context, stream: Stream, slice: Sl
     context.normalizeEffects(stream),
   );
   context.log.info({ stream: stream.name, batch: batch.id, ...batch.counts }, 'batch normalized');
+  if (batch.contract) logContract(context, batch, batch.contract);
   return batch;
+}
+
+function logContract({ log }: Context, { stream, id }: Batch, { frozen, discarded }: ContractCounts): void {
+  if (Object.keys(frozen).length > 0) log.warn({ stream, batch: id, fields: frozen }, 'contract broken');
+  if (Object.keys(discarded).length > 0) log.info({ stream, batch: id, fields: discarded }, 'fields discarded');
 }

@@ -73,6 +73,20 @@ describe('a wrong configuration', () => {
     expect(problemsOf(bomb)).toEqual(['tidemark.yaml:1:1  aliases unfold to too much']);
   });
 
+  test('a contract names versions of the schema, and no field that every record has', () => {
+    const contracted = (text: string) =>
+      problemsOf(changed('key: [environment, event_id]', `contract: ${text}\n    key: [environment, event_id]`));
+    expect(contracted('{ $: freeze at 7, payload.ext: evolve, payload.debug: discard at 0 }')).toEqual([]);
+    expect(contracted('{ payload: freeze }')).toEqual([
+      'tidemark.yaml:14:26  streams.payments.contract.payload: ' +
+        'expected evolve, freeze at VERSION or discard at VERSION, a version of the schema, got "freeze"',
+    ]);
+    expect(contracted('{ payload..x: evolve, event_id: discard at 1 }')).toEqual([
+      expect.stringContaining('expected $ or a path of field names, as payload.customer, got "payload..x"'),
+      expect.stringContaining('contract.event_id: event_id is part of the key or the version, which every record has'),
+    ]);
+  });
+
   test('the union of forms is told by the form that was meant', () => {
     expect(problemsOf(around({ store: '{ url: "s3://lake/x", pathStyle: maybe }' }))).toEqual([
       'tidemark.yaml:1:41  store.pathStyle: expected true or false, got "maybe"',
