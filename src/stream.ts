@@ -1,4 +1,5 @@
 import type { Micros } from './clock.ts';
+import type { ColumnType } from './schema/types.ts';
 import type { TimeForm } from './time.ts';
 
 /** The configuration as the program uses it: checked, complete, frozen. Only config.ts makes one. */
@@ -71,6 +72,8 @@ export interface Stream {
   readonly quality: Quality;
   /** What becomes of fields that the records gain. Absent or empty: all of them come in. */
   readonly contract?: readonly ContractTerm[];
+  /** What is made of the records beside their own fields. Absent or null: nothing, which is version 0. */
+  readonly transform?: Transform | null;
   /** By name: queries of the warehouse whose rows are keys that may be worth a lookup. Absent for none. */
   readonly candidates?: Readonly<Record<string, string>>;
   /** Columns that name the thing whose latest state the view `<stream>_latest` shows; empty for no view. */
@@ -89,6 +92,19 @@ export interface ContractTerm {
   readonly mode: (typeof CONTRACT_MODES)[number];
   /** Schema version that says what is new: whatever it did not know. 0 for `evolve`. */
   readonly at: number;
+}
+
+/** Versioned: whatever changes how a record becomes a row has a greater version, and a replay through it corrects the rows. */
+export interface Transform {
+  readonly version: number;
+  readonly columns: readonly DerivedColumn[];
+}
+
+export interface DerivedColumn {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** A DuckDB expression (schema/transform.ts). */
+  readonly sql: string;
 }
 
 /** Field names from the record down. */

@@ -2,6 +2,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../errors.ts';
+import type { ColumnType } from '../schema/types.ts';
 import type {
   Configuration,
   ContractTerm,
@@ -10,12 +11,13 @@ import type {
   Secret,
   StoreConfig,
   Stream,
+  Transform,
   WarehouseConfig,
   WorkerLimits,
 } from '../stream.ts';
 import { buildListen } from './build-listen.ts';
 import { buildSource, timesOf } from './build-source.ts';
-import { CONTRACT_TERM, type ConfigurationInput, type StreamInput } from './definition.ts';
+import { COLUMN_TYPE, CONTRACT_TERM, type ConfigurationInput, type StreamInput } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { pollOf } from './poll.ts';
 import { secretAt } from './secret.ts';
@@ -65,6 +67,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
     contract: Object.entries(input.contract ?? {}).map(([path, text]) => termOf(path, text)),
+    transform: input.transform ? transformOf(input.transform) : null,
     candidates: input.candidates ?? {},
     latestBy: input.latestBy ?? [],
     personal: input.personal ?? [],
@@ -75,6 +78,16 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
 function termOf(path: string, text: string): ContractTerm {
   const [, mode, at = '0'] = CONTRACT_TERM.exec(text) ?? [];
   return { path: path === '$' ? [] : path.split('.'), mode: (mode ?? 'evolve') as ContractTerm['mode'], at: Number(at) };
+}
+
+function transformOf({ version, columns = {} }: NonNullable<StreamInput['transform']>): Transform {
+  return { version, columns: Object.entries(columns).map(([name, { type, sql }]) => ({ name, type: columnTypeOf(type), sql })) };
+}
+
+function columnTypeOf(text: string): ColumnType {
+  const [, kind, precision, scale] = COLUMN_TYPE.exec(text) ?? [];
+  if (kind === 'boolean' || kind === 'integer' || kind === 'text') return { kind };
+  return { kind: 'decimal', precision: Number(precision) <= 18 ? 18 : 38, scale: Number(scale) };
 }
 
 function keyColumn(name: string, environment: StreamInput['environment']): KeyColumn {

@@ -1,6 +1,21 @@
 import { z } from 'zod';
 import { DAY, SECOND } from '../time.ts';
-import { duration, field, flag, list, matching, name, number, rule, secret, section, text, url, wholeNumber } from './leaves.ts';
+import {
+  duration,
+  expression,
+  field,
+  flag,
+  list,
+  matching,
+  name,
+  number,
+  rule,
+  secret,
+  section,
+  text,
+  url,
+  wholeNumber,
+} from './leaves.ts';
 import { listen } from './listen-definition.ts';
 import { bytesOf } from './size.ts';
 import { source } from './source-definition.ts';
@@ -104,6 +119,32 @@ const contract = z
   })
   .meta({ propertyNames: { pattern: CONTRACT_PATH.source } });
 
+export const COLUMN_TYPE = /^(?:(boolean|integer|text)|decimal\((\d{1,2}), ?(\d{1,2})\))$/;
+/** They are lower case, since twins by case would be one column. */
+const COLUMN_NAME = /^[a-z][a-z0-9_]{0,62}$/;
+const columnType = () =>
+  text(
+    'boolean, integer, text or decimal(PRECISION, SCALE) of at most 38 digits',
+    (value) => {
+      const [, , precision = '1', scale = '0'] = COLUMN_TYPE.exec(value) ?? ['', '', '0'];
+      return Number(precision) > 0 && Number(precision) <= 38 && Number(scale) <= Number(precision);
+    },
+    COLUMN_TYPE,
+  );
+const transform = section({
+  version: wholeNumber(1, 1_000_000).describe('Raise it with every change of the columns, or of what contract discards; then replay'),
+  columns: z
+    .record(
+      z.string().regex(COLUMN_NAME, { error: 'expected a column name of lower-case letters, digits and _, a letter first' }),
+      section({ type: columnType(), sql: expression() }),
+      {
+        error: 'expected a mapping of column names to { type, sql }',
+      },
+    )
+    .optional()
+    .describe('By name, in the struct _derived: what is made of each record'),
+});
+
 const stream = section({
   source: source.describe('The API that the stream is read from'),
   environment: environment.optional().describe('The environment that records are of, or the field that names it'),
@@ -119,6 +160,7 @@ const stream = section({
   contract: contract
     .optional()
     .describe('By path, $ for the whole record: what becomes of fields that a version of the schema did not know'),
+  transform: transform.optional().describe('What is made of the records beside their own fields, and its version'),
   candidates: z
     .record(z.string(), name('a SELECT statement'), { error: 'expected a mapping of names to SELECT statements' })
     .optional()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Micros } from '../clock.ts';
 import { isTidemarkError } from '../errors.ts';
 import { parseRule } from '../gate/rules.ts';
+import { expressionProblem } from '../schema/transform.ts';
 import { formatDuration, parseDuration } from '../time.ts';
 import { parseResponsePath, RESPONSE_PATH_PATTERN } from './response-path.ts';
 import { SECRET_PATTERN } from './secret.ts';
@@ -97,4 +98,14 @@ function ruleProblem(value: string): string | null {
     if (isTidemarkError(error, 'CONFIG')) return error.message;
     throw error;
   }
+}
+
+export function expression() {
+  return z
+    .string({ error: 'expected a SQL expression' })
+    .check((context) => {
+      const problem = context.value.trim() === '' ? 'expected a SQL expression' : expressionProblem(context.value);
+      if (problem !== null) context.issues.push({ code: 'custom', message: problem, input: context.value });
+    })
+    .meta({ description: 'A DuckDB expression; fields of the record, as text, stand in braces: CAST({payload.amount} AS DECIMAL(18,2))' });
 }

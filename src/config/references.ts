@@ -1,4 +1,4 @@
-import { LINEAGE, OVERFLOW } from '../schema/types.ts';
+import { DERIVED, LINEAGE, OVERFLOW } from '../schema/types.ts';
 import { HEALTH_PATH } from '../stream.ts';
 import { defaultListenPath } from './build-listen.ts';
 import { type ConfigurationInput, STREAM_NAME, type StreamInput } from './definition.ts';
@@ -13,7 +13,7 @@ export interface ReferenceCheck {
   readonly check: (stream: StreamInput) => readonly Problem[];
 }
 
-const RESERVED: ReadonlySet<string> = new Set([...Object.values(LINEAGE), OVERFLOW]);
+const RESERVED: ReadonlySet<string> = new Set([...Object.values(LINEAGE), OVERFLOW, DERIVED]);
 
 const STREAM_CHECKS: readonly ReferenceCheck[] = [
   { needs: [['key'], ['version']], check: columnProblems },

@@ -3,7 +3,7 @@ import { canonicalJson, type ExactObject, type ExactValue, isObject, parseExact 
 import type { CuratedRow, Warehouse } from '../load/warehouse.ts';
 import type { StreamName } from '../partner/options.ts';
 import type { Partner } from '../partner/server.ts';
-import { LINEAGE, OVERFLOW } from '../schema/types.ts';
+import { DERIVED, LINEAGE, OVERFLOW } from '../schema/types.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant, parseInstant } from '../time.ts';
 
@@ -83,7 +83,7 @@ function note(proof: Proof, what: 'missing' | 'duplicated' | 'stale' | 'altered'
 function valuesOf(stream: Stream, row: string): ExactObject {
   const all = parseExact(row) as ExactObject;
   const constants = stream.key.filter((column) => column.constant !== null).map((column) => column.name);
-  const ours: readonly string[] = [...Object.values(LINEAGE), OVERFLOW, ...constants];
+  const ours: readonly string[] = [...Object.values(LINEAGE), OVERFLOW, DERIVED, ...constants];
   const fields = Object.entries(all).filter(([name]) => !ours.includes(name));
   const overflow: ExactValue = all[OVERFLOW] ?? null;
   return Object.fromEntries([...fields, ...(isObject(overflow) ? Object.entries(overflow) : [])]);

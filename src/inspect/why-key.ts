@@ -82,6 +82,7 @@ function batchOf({ batches, standing, queryIds }: KeyContext, id: string): WhyBa
   return {
     batch: id,
     origin: batch?.origin ?? 'live',
+    transform: batch?.transform ?? 0,
     window: batch?.window
       ? { kind: batch.window.kind, start: formatInstant(batch.window.start), end: formatInstant(batch.window.end) }
       : null,

@@ -87,6 +87,8 @@ export interface WhyLanding {
 export interface WhyBatch {
   readonly batch: string;
   readonly origin: 'live' | 'replay' | 'release';
+  /** Version of the transform that made its rows; 0 for none. */
+  readonly transform: number;
   readonly window: WhyWindow | null;
   readonly state: BatchState;
   readonly loadedAt: string | null;

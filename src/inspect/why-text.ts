@@ -86,9 +86,9 @@ const versionText = ({ version }: WhyObservation): string =>
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
 
-function batchText({ batch, origin, window, state, loadedAt, queryId }: WhyBatch): string {
+function batchText({ batch, origin, transform, window, state, loadedAt, queryId }: WhyBatch): string {
   const when = loadedAt ? ` ${readable(loadedAt)}` : '';
-  return `${batch}, ${origin}${window ? ` of ${windowText(window)}` : ''}, ${state}${when}${queryId ? `, query ${queryId}` : ''}`;
+  return `${batch}, ${origin}${transform > 0 ? `, transform ${transform}` : ''}${window ? ` of ${windowText(window)}` : ''}, ${state}${when}${queryId ? `, query ${queryId}` : ''}`;
 }
 
 const windowText = ({ kind, start, end }: WhyWindow): string => `${kind} ${readable(start)} to ${readable(end)}`;

@@ -105,7 +105,11 @@ async function mergeBatch(engine: Engine, work: BatchWork, table: StreamTable, t
   const queryId = `${stream.name}.${token}`;
   const counts = await merge(engine, work, table);
   await engine.run(sql.insertLedgerEntry(batch, counts, queryId, now));
-  await engine.run(sql.insertAudit(stream.name, 'load', queryId, { batch: batch.id, origin: batch.origin, ...counts, watermark }, now));
+  if (batch.transform) await engine.run(sql.insertTransform(batch));
+  const made = batch.transform ? { transform: batch.transform } : {};
+  await engine.run(
+    sql.insertAudit(stream.name, 'load', queryId, { batch: batch.id, origin: batch.origin, ...made, ...counts, watermark }, now),
+  );
   await moveWatermark(engine, stream.name, watermark, now);
   return { outcome: 'loaded', ...counts, queryId };
 }
@@ -127,7 +131,7 @@ async function holdFence(engine: Engine, stream: string, token: number): Promise
 async function merge(engine: Engine, work: BatchWork, table: StreamTable): Promise<sql.MergeCounts> {
   const { stream, batch, files, now } = work;
   if (files.length === 0) return { inserted: 0, updated: 0, unchanged: 0 };
-  await engine.run(findHeld(stream, files));
+  await engine.run(findHeld(stream, files, batch.transform ?? 0));
   const updated = await changedRows(engine, deleteOlder(stream));
   const written = await changedRows(engine, insertRows(stream, batch.schema, table.schema, files, now));
   return { inserted: written - updated, updated, unchanged: batch.counts.rows - written };

@@ -1,5 +1,5 @@
 import { duckdbType } from '../schema/duckdb-types.ts';
-import { type ColumnType, LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
+import { type ColumnType, DERIVED, LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal } from '../sql.ts';
 import type { Stream } from '../stream.ts';
 
@@ -42,6 +42,7 @@ function fieldComment(stream: Stream, name: string, type: ColumnType): string {
     json: ', as canonical JSON text',
     'number-text': ', a number as text: no decimal holds its digits',
   };
+  if (name === DERIVED) return "What the stream's transform made of the record; its version is the batch's, in tidemark.transforms";
   const personal = stream.personal.filter((path) => path === name || path.startsWith(`${name}.`));
   return `Field of the record${forms[type.kind] ?? ''}${personal.length > 0 ? `; personal data: ${personal.join(', ')}` : ''}`;
 }

@@ -41,17 +41,21 @@ const heldKey = (index: number): string => `key_${index}`;
 
 /**
  * Makes the table `held`: the keys of the batch that the curated table has, and whether the batch's row is the greater. The same observation
- * again is not, so the row keeps the lineage of its first landing. Texts compare by their bytes, as the hash's hex digits must.
+ * again is not, so the row keeps the lineage of its first landing; unless a greater transform has read it: the older one's row is never
+ * the greater, whichever comes last. Texts compare by their bytes, as the hash's hex digits must.
+ * @param transform version that made the batch. Where it is 0, none of the table's rows is of a smaller one.
  */
-export function findHeld(stream: Stream, files: readonly string[]): string {
+export function findHeld(stream: Stream, files: readonly string[], transform: number): string {
   const keys = keyNames(stream).map(identifier);
   const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
+  const [mine, theirs] = transform === 0 ? [[], []] : [[transform], ['coalesce(made.transform, 0)']];
+  const made = `LEFT JOIN tidemark.transforms AS made ON (made.stream = ${literal(stream.name)} AND made.batch = curated.${LINEAGE.batch})`;
   return `
 CREATE OR REPLACE TEMP TABLE held AS
 SELECT ${keys.map((name, index) => `incoming.${name} AS ${heldKey(index)}`).join(', ')},
-  (${order.map((name) => `incoming.${name}`).join(', ')}) > (${order.map((name) => `curated.${name}`).join(', ')}) AS is_newer
+  (${[...order.map((name) => `incoming.${name}`), ...mine].join(', ')}) > (${[...order.map((name) => `curated.${name}`), ...theirs].join(', ')}) AS is_newer
 FROM ${tableSql(stream)} AS curated JOIN (FROM ${readFiles(files)}) AS incoming
-ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})`;
+ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})${transform === 0 ? '' : `\n${made}`}`;
 }
 
 /** By key: a rowid would do, but a stream may have a field of that name. */

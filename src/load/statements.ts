@@ -37,6 +37,17 @@ COMMENT ON TABLE tidemark.audit IS 'Every change that Tidemark made, in order of
 CREATE TABLE tidemark.watermark (stream VARCHAR NOT NULL, watermark TIMESTAMPTZ NOT NULL, moved_at TIMESTAMPTZ NOT NULL);
 COMMENT ON TABLE tidemark.watermark IS 'One row a stream: the time up to which its curated table is complete; it never moves back'`;
 
+/** Younger than the layout: warehouses that were made before have it from the next migration on. */
+export const createTransforms = (): string => `
+CREATE TABLE IF NOT EXISTS tidemark.transforms (stream VARCHAR NOT NULL, batch VARCHAR NOT NULL, transform INTEGER NOT NULL);
+COMMENT ON TABLE tidemark.transforms IS 'One row a batch of the ledger that a transform made: its version, which is 0 for all others'`;
+
+export const hasTransforms = (): string =>
+  `SELECT 1 AS found FROM duckdb_tables() WHERE schema_name = 'tidemark' AND table_name = 'transforms'`;
+
+export const insertTransform = (batch: Batch): string =>
+  `INSERT INTO tidemark.transforms VALUES (${literal(batch.stream)}, ${literal(batch.id)}, ${batch.transform ?? 0})`;
+
 export const readStream = (stream: string): string => `SELECT definition, schema FROM tidemark.streams WHERE stream = ${literal(stream)}`;
 
 export const insertStream = (stream: string, definition: string, schema: string, now: Micros): string => `

@@ -38,6 +38,7 @@ export async function hasTables(engine: Engine): Promise<boolean> {
 
 export async function ensureTables(engine: Engine): Promise<void> {
   if (!(await hasTables(engine))) await transaction(engine, () => engine.run(sql.createLayout()));
+  if ((await engine.rows(sql.hasTransforms())).length === 0) await transaction(engine, () => engine.run(sql.createTransforms()));
 }
 
 /** What the curated table is, so that a configuration with another idea of it is noticed. */

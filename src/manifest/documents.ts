@@ -248,6 +248,8 @@ export interface Batch {
   readonly pages: readonly { readonly key: string; readonly sha256: string; readonly records: number }[];
   /** Hash of what the configuration says of keys, versions and rules: what was normalized by another definition suppresses nothing. */
   readonly definition: string;
+  /** Version of the transform that made its rows; absent for 0, none. */
+  readonly transform?: number;
   /** The schema that its Parquet files were written with. */
   readonly schema: RecordSchema;
   readonly files: readonly BatchFile[];

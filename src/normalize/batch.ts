@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
 import type { Batch, Manifest, ManifestPage, Window } from '../manifest/documents.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import type { Definition } from './definition.ts';
+import type { Definition, Reading } from './definition.ts';
 
 /** One page that is to be normalized. */
 export interface PageSource {
@@ -67,13 +67,13 @@ export function manifestPages(store: ObjectStore, manifest: Manifest): PageSourc
  */
 export function batchId(
   definition: string,
-  reading: string,
+  reading: Reading,
   stream: string,
   pages: readonly string[],
   basis: readonly string[],
   released: readonly string[],
 ): string {
-  const read = reading === '' ? [] : [reading];
+  const read = reading.version === 0 && reading.hash === '' ? [] : [reading.version, reading.hash];
   const said = JSON.stringify([stream, definition, [...pages].sort(), [...basis].sort(), [...released].sort(), ...read]);
   return createHash('sha256').update(said).digest('hex').slice(0, 32);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { keyFields, type ReadFields, readFields } from '../page/fields.ts';
-import type { ContractTerm, Stream } from '../stream.ts';
+import type { ContractTerm, Stream, Transform } from '../stream.ts';
 
 /** What normalizing needs to know of a stream. */
 export interface Definition {
@@ -12,6 +12,8 @@ export interface Definition {
   readonly rules: readonly RowCheck[];
   /** Absent or empty where every field may come in. */
   readonly contract?: readonly ContractTerm[];
+  /** Absent or null where rows hold the records and no more. */
+  readonly transform?: Transform | null;
 }
 
 /** A row rule, as SQL: normalizing knows nothing of the language that it was written in. */
@@ -49,8 +51,23 @@ export function fingerprint(definition: Definition): string {
   return createHash('sha256').update(said).digest('hex').slice(0, 16);
 }
 
-/** Changes with everything that decides what an accepted record's row holds; empty where it holds the record and no more. */
-export function readingOf({ contract = [] }: Definition): string {
-  if (!contract.some(({ mode }) => mode === 'discard')) return '';
-  return createHash('sha256').update(JSON.stringify(contract)).digest('hex').slice(0, 16);
+/** How accepted records become rows. */
+export interface Reading {
+  readonly version: number;
+  /** Changes with everything that decides what a row holds; empty where it holds the record and no more. */
+  readonly hash: string;
+}
+
+export function readingOf({ contract = [], transform = null }: Pick<Definition, 'contract' | 'transform'>): Reading {
+  const discards = contract.some(({ mode }) => mode === 'discard') ? contract : [];
+  const columns = transform?.columns ?? [];
+  const version = transform?.version ?? 0;
+  if (discards.length + columns.length === 0) return { version, hash: '' };
+  return {
+    version,
+    hash: createHash('sha256')
+      .update(JSON.stringify([discards, columns]))
+      .digest('hex')
+      .slice(0, 16),
+  };
 }

@@ -67,7 +67,7 @@ function lineWriter(
 ): OpenPage['line'] {
   const kept = (record: ExactObject): ExactObject => (discards ? withoutFields(record, task, discarded) : record);
   const asText = exact
-    ? (record: ExactObject): string => projectRecord(kept(record), task.schema, task.fixed)
+    ? (record: ExactObject): string => projectRecord(kept(record), task.schema, task.fixed, task.inputs)
     : (record: ExactObject): string => exactJson(record);
   if (careful) return (bytes) => Buffer.from(asText(carefulRecord(bytes, task)));
   if (exact) return (bytes) => Buffer.from(asText(exactRecord(bytes)));

@@ -5,12 +5,14 @@ import { mapConcurrent } from '../concurrency.ts';
 import type { Batch, BatchFile, QuarantinedRecord } from '../manifest/documents.ts';
 import { type Contract, shapeWithoutDiscarded } from '../schema/contract.ts';
 import { type ShapeJson, shapeFromJson, shapeToJson } from '../schema/shape.ts';
+import { withDerived } from '../schema/transform.ts';
 import { scratchFailure } from '../scratch-failure.ts';
 import { createJson, getJson } from '../store/json.ts';
 import { batchKey, partKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { loadBasis } from './basis.ts';
 import { type BatchInput, batchId } from './batch.ts';
+import { checkTransform } from './check-transform.ts';
 import { fingerprint, fixedColumns, fixedFields, readingOf } from './definition.ts';
 import type { LocalFile } from './files.ts';
 import { type IndexedPages, indexPages } from './index-pages.ts';
@@ -58,20 +60,23 @@ async function normalizeIn(folder: string, given: BatchInput, effects: Normalize
   const { definition } = input;
   const { pool, store } = effects;
   const now = effects.clock.now();
+  await checkTransform(pool, definition.stream, definition.transform);
   const fixed = { columns: fixedColumns(definition), fields: fixedFields(definition) };
   const contract = await readContract(store, definition.stream, definition.contract ?? [], fixed.columns);
   const indexed = await indexPages({ folder, input, pool, now, contract });
   const definitionHash = fingerprint(definition);
   const basis = await loadBasis(folder, input, store, definitionHash, indexed);
   const pages = indexed.pages.map(({ source, sha256 }) => `${source.key} ${sha256}`);
-  const id = batchId(definitionHash, readingOf(definition), definition.stream, pages, basis.batches, input.released);
+  const reading = readingOf(definition);
+  const id = batchId(definitionHash, reading, definition.stream, pages, basis.batches, input.released);
   const published = await getJson<Batch>(store, batchKey(definition.stream, id));
   if (published) return published.value;
 
   const shaped = indexed.pages.map((page) => ({ key: page.source.key, shape: contract ? keptShape(page.shape, contract) : page.shape }));
-  const schema = await growSchema(store, definition.stream, fixed, shaped, now);
+  const grown = await growSchema(store, definition.stream, fixed, shaped, reading, now);
+  const schema = withDerived(grown, definition.transform ?? null);
   // Without a basis all is new, so that nothing can be told of it.
-  const seen = basis.sightings.length > 0 ? (input.seen ?? null) : null;
+  const seen = basis.sightings.length > 0 && basis.isWhole ? (input.seen ?? null) : null;
   const settled = await settle(definition, pool, indexed, basis.sightings, seen);
   const parts = await writeParts({ folder, batch: id, definition, pool, indexed, schema, settled, contract });
   if (indexed.refused > 0) await effects.quarantine(id, refusedRecords(id, indexed));
@@ -86,6 +91,7 @@ async function normalizeIn(folder: string, given: BatchInput, effects: Normalize
     window: input.window,
     pages: indexed.pages.map(({ source, sha256, records }) => ({ key: source.key, sha256, records })),
     definition: definitionHash,
+    ...(reading.version === 0 ? {} : { transform: reading.version }),
     schema,
     files: await upload('part', parts.files),
     sightings: await upload('sightings', indexed.sightings),

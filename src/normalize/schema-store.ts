@@ -10,6 +10,7 @@ import { createJson, getJson, replaceJson } from '../store/json.ts';
 import { schemaKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { ContractTerm } from '../stream.ts';
+import type { Reading } from './definition.ts';
 
 /**
  * `state/<stream>/schema.json`: the union of the shapes of everything accepted so far, and how the columns came to be. The shape is what
@@ -21,6 +22,8 @@ export interface SchemaDocument {
   readonly schema: RecordSchema;
   readonly shape: ShapeJson;
   readonly history: readonly SchemaVersion[];
+  /** How records have been read, by version of the transform; absent where they were never read but as they are. */
+  readonly readings?: readonly Reading[];
 }
 
 export interface SchemaVersion {
@@ -64,12 +67,13 @@ export async function growSchema(
   stream: string,
   fixed: FixedColumns,
   pages: readonly ShapedPage[],
+  reading: Reading,
   at: Micros,
 ): Promise<RecordSchema> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const stored = await getJson<SchemaDocument>(store, schemaKey(stream));
     const before = stored?.value ?? { format: 1 as const, stream, schema: NOTHING, shape: shapeToJson(emptyShape()), history: [] };
-    const after = grow(before, fixed, pages, at);
+    const after = { ...grow(before, fixed, pages, at), ...withReading(before, reading) };
     if (stored && saysTheSame(before, after)) return before.schema;
     if (await write(store, stream, after, stored?.tag ?? null)) return after.schema;
   }
@@ -83,6 +87,7 @@ export async function growSchema(
 
 /** A shape is arrays all through, so that its text does not depend on the order in which the store keeps members. */
 function saysTheSame(before: SchemaDocument, after: SchemaDocument): boolean {
+  if (after.readings?.length !== before.readings?.length) return false;
   return after.schema === before.schema && JSON.stringify(after.shape) === JSON.stringify(before.shape);
 }
 
@@ -96,6 +101,28 @@ async function write(store: ObjectStore, stream: string, document: SchemaDocumen
     throw error;
   }
 }
+
+const AS_THEY_ARE: Reading = { version: 0, hash: '' };
+
+/**
+ * Notes how a version reads, once. What a version makes of a record never changes after that, so that whoever reads it, and whenever, makes
+ * the same row of it. @throws CONFIG where the version reads otherwise.
+ */
+function withReading({ stream, history, readings }: SchemaDocument, reading: Reading): Pick<SchemaDocument, 'readings'> {
+  const noted = readings ?? (history.length > 0 ? [AS_THEY_ARE] : []);
+  const same = noted.find(({ version }) => version === reading.version);
+  if (same && same.hash !== reading.hash) throw readsOtherwise(stream, Math.max(...noted.map(({ version }) => version)), reading);
+  if (same) return readings ? { readings } : {};
+  const isPlain = reading.version === 0 && reading.hash === '';
+  return isPlain && !readings ? {} : { readings: [...noted, reading] };
+}
+
+const readsOtherwise = (stream: string, last: number, { version }: Reading): TidemarkError =>
+  new TidemarkError({
+    code: 'CONFIG',
+    message: `transform of ${stream}: version ${version} has read records with other columns, or with another contract`,
+    hint: `Nothing was changed. What a version reads stays as it is: write version: ${last + 1} under transform, then replay what is to be read anew.`,
+  });
 
 /** Pure: the document after the pages, one entry of history for each page that changed a column. */
 export function grow(before: SchemaDocument, fixed: FixedColumns, pages: readonly ShapedPage[], at: Micros): SchemaDocument {

@@ -1,7 +1,8 @@
 import { bucketBound, LATENESS_BUCKETS } from '../manifest/lateness.ts';
 import { keyFields } from '../page/fields.ts';
 import { duckdbType } from '../schema/duckdb-types.ts';
-import { LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
+import { derivedSql, inputName, inputsOf, writtenInputs } from '../schema/transform.ts';
+import { DERIVED, LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal, literalList } from '../sql.ts';
 import { ISO_PATTERN, TIME_RANGE, type TimeForm } from '../time.ts';
 import type { Seen } from './batch.ts';
@@ -213,12 +214,14 @@ const leaveOut = (path: string): string =>
 
 /** The rows of a batch: the lines that won, in the schema's types, with their lineage. */
 export function savePart(definition: Definition, schema: RecordSchema, part: PartFiles): string {
+  const fields = schema.fields.filter(({ name }) => name !== DERIVED);
   const fixed = [...new Set([...keyFields(definition), ...definition.version.map((column) => column.name)])];
   const record = [
     ...fixed.map((name) => [name, 'VARCHAR'] as const),
-    ...schema.fields.map((field) => [field.name, duckdbType(field.type)] as const),
+    ...fields.map((field) => [field.name, duckdbType(field.type)] as const),
     // Where nothing overflows, reading the field of every record all the same takes its time.
     ...(schema.overflow.length > 0 ? [[OVERFLOW, OVERFLOW_TYPE] as const] : []),
+    ...writtenStruct(definition, schema),
   ];
   const column = (sql: string, name: string): string => `${sql} AS ${identifier(name)}`;
   const field = (name: string): string => `r.${identifier(name)}`;
@@ -227,8 +230,11 @@ export function savePart(definition: Definition, schema: RecordSchema, part: Par
     ...definition.key.map((key) => column(key.constant === null ? field(key.name) : literal(key.constant), key.name)),
     column(`make_timestamptz(${acceptedMicrosSql(field(time.name), time.form)})`, time.name),
     ...integers.map((version) => column(`TRY_CAST(${field(version.name)} AS BIGINT)`, version.name)),
-    ...schema.fields.map(({ name }) => column(field(name), name)),
+    ...fields.map(({ name }) => column(field(name), name)),
     column(schema.overflow.length > 0 ? field(OVERFLOW) : `CAST(NULL AS ${OVERFLOW_TYPE})`, OVERFLOW),
+    ...(fields.length < schema.fields.length && definition.transform
+      ? [column(derivedSql(definition.transform, schema, definition.key, fixed), DERIVED)]
+      : []),
     column(pageKey(part.pages), LINEAGE.page),
     column('i', LINEAGE.position),
     column('h', LINEAGE.contentHash),
@@ -237,6 +243,12 @@ export function savePart(definition: Definition, schema: RecordSchema, part: Par
   return `COPY (SELECT ${columns.join(', ')}
       FROM (SELECT p, i, h, r FROM ${readLines(part.lines, record)} ${part.without === null ? '' : leaveOut(part.without)}))
     TO ${literal(part.path)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
+}
+
+/** What expressions read and typed columns cannot give them: it stands in the lines. */
+function writtenStruct({ transform = null }: Definition, schema: RecordSchema): Fields {
+  const written = writtenInputs(inputsOf(transform), schema);
+  return written.length === 0 ? [] : [[DERIVED, structType(written.map((path) => [inputName(path), 'VARCHAR'] as const))]];
 }
 
 export interface PartFiles {

@@ -5,6 +5,7 @@ import type { ReadFields } from '../page/fields.ts';
 import type { Refusal } from '../page/record.ts';
 import type { Contract } from '../schema/contract.ts';
 import type { ShapeJson } from '../schema/shape.ts';
+import type { Input } from '../schema/transform.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import type { KeyColumn } from '../stream.ts';
 
@@ -115,6 +116,8 @@ export interface LinesTask {
   readonly fixed: readonly string[];
   /** Null where it discards nothing. */
   readonly contract: Contract | null;
+  /** What the transform reads and its columns cannot give it. */
+  readonly inputs: readonly Input[];
   readonly linesPath: string;
 }
 

@@ -5,6 +5,7 @@ import { assert } from '../errors.ts';
 import { type Contract, mayMeet } from '../schema/contract.ts';
 import { recordNeedsProjection } from '../schema/project.ts';
 import { shapeFromJson } from '../schema/shape.ts';
+import { inputsOf, writtenInputs } from '../schema/transform.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import { bodyAt, bringBody } from './bring.ts';
 import type { IndexedPage } from './close-page.ts';
@@ -89,6 +90,7 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
     schema: work.schema,
     fixed: fixedFields(work.definition),
     contract: work.contract,
+    inputs: writtenInputs(inputsOf(work.definition.transform ?? null), work.schema),
     linesPath: path,
   });
   return { path, ...lines, without: [] };

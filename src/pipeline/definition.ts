@@ -9,6 +9,7 @@ export function definitionOf(stream: Stream): Definition {
     key: stream.key,
     version: stream.version,
     records: stream.source.records,
+    ...(stream.transform ? { transform: stream.transform } : {}),
     ...(stream.contract && stream.contract.length > 0 ? { contract: stream.contract } : {}),
     rules: stream.quality.rows.map(({ field, text }) => {
       const rule = parseRule(text);

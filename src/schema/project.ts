@@ -2,7 +2,8 @@ import { assert } from '../errors.ts';
 import { canonicalJson, type ExactObject, type ExactValue, exactJson, isHollow, isObject, JsonNumber, memberOf } from '../json/exact.ts';
 import { canonicalNumber } from '../json/number.ts';
 import { SEEN, type Shape } from './shape.ts';
-import { type ColumnType, OVERFLOW, type RecordSchema } from './types.ts';
+import { type Input, inputName, inputText } from './transform.ts';
+import { type ColumnType, DERIVED, OVERFLOW, type RecordSchema } from './types.ts';
 
 /** Decimal digits that survive DuckDB's way from JSON to DECIMAL, which goes through a double. */
 const DOUBLE_DIGITS = 15;
@@ -45,27 +46,31 @@ function memberNeedsProjection(shape: Shape, name: string, type: ColumnType): bo
 export function recordNeedsProjection(shape: Shape, schema: RecordSchema): boolean {
   return (
     schema.overflow.some((name) => shape.members?.has(name)) ||
-    // A field that bears this name, but never a value, is in neither list: DuckDB would take it for ours.
-    (shape.members?.has(OVERFLOW) ?? false) ||
-    schema.fields.some((field) => memberNeedsProjection(shape, field.name, field.type))
+    // A field that bears such a name, but never a value, is in neither list: DuckDB would take it for ours.
+    [OVERFLOW, DERIVED].some((name) => shape.members?.has(name)) ||
+    schema.fields.some(({ name, type }) => name !== DERIVED && memberNeedsProjection(shape, name, type))
   );
 }
 
 /**
  * A record as JSON text that DuckDB's reader turns into the schema's types without losing anything: decimals as texts, JSON columns as
  * canonical text, overflow fields as members of `_overflow`.
- * @param fixed key and version fields, which are passed on as they are.
+ * @param fixed key and version fields, which are passed on as they are. @param inputs of the transform that are to be written beside them.
  */
-export function projectRecord(record: ExactObject, schema: RecordSchema, fixed: readonly string[]): string {
+export function projectRecord(record: ExactObject, schema: RecordSchema, fixed: readonly string[], inputs: readonly Input[] = []): string {
   const parts = fixed
     .filter((name) => Object.hasOwn(record, name))
     .map((name) => `${JSON.stringify(name)}:${exactJson(memberOf(record, name))}`);
   for (const { name, type } of schema.fields)
-    if (Object.hasOwn(record, name)) parts.push(`${JSON.stringify(name)}:${project(memberOf(record, name), type)}`);
+    if (name !== DERIVED && Object.hasOwn(record, name)) parts.push(`${JSON.stringify(name)}:${project(memberOf(record, name), type)}`);
   const odd = schema.overflow.filter((name) => !isHollow(memberOf(record, name)));
   if (odd.length > 0) parts.push(`${JSON.stringify(OVERFLOW)}:${overflow(record, odd)}`);
+  if (inputs.length > 0) parts.push(`${JSON.stringify(DERIVED)}:${writtenInputs(record, inputs)}`);
   return `{${parts.join(',')}}`;
 }
+
+const writtenInputs = (record: ExactObject, inputs: readonly Input[]): string =>
+  `{${inputs.map((path) => `${JSON.stringify(inputName(path))}:${JSON.stringify(inputText(record, path))}`).join(',')}}`;
 
 /** Names are in ascending order in the schema, and so in the map. */
 function overflow(record: ExactObject, names: readonly string[]): string {

@@ -50,3 +50,6 @@ export const LINEAGE = {
 
 /** MAP(VARCHAR, VARCHAR): name → canonical JSON text, in ascending order of name; null where the record has no such field. */
 export const OVERFLOW = '_overflow';
+
+/** A struct of the columns that the stream's transform makes; there where it makes any. */
+export const DERIVED = '_derived';

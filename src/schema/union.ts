@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors.ts';
 import { MEMBER_LIMIT, SEEN, type Shape } from './shape.ts';
-import { type ColumnType, LINEAGE, type Member, OVERFLOW, type RecordSchema } from './types.ts';
+import { type ColumnType, DERIVED, LINEAGE, type Member, OVERFLOW, type RecordSchema } from './types.ts';
 
 const KINDS = SEEN.boolean | SEEN.number | SEEN.text | SEEN.array | SEEN.object;
 
@@ -42,7 +42,7 @@ const isNameable = ({ name }: Member): boolean => name !== '' && name.length <= 
 
 /** Top-level fields that no column can hold: names that differ by case alone, that are ours, that no engine takes. */
 function overflowing(fields: readonly Member[], fixed: readonly string[]): Set<string> {
-  const taken = [...fixed, ...Object.values(LINEAGE), OVERFLOW].map((name) => name.toLowerCase());
+  const taken = [...fixed, ...Object.values(LINEAGE), OVERFLOW, DERIVED].map((name) => name.toLowerCase());
   const count = new Map<string, number>(taken.map((name) => [name, 1]));
   for (const { name } of fields) count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
   const odd = fields.filter((field) => !isNameable(field) || (count.get(field.name.toLowerCase()) ?? 0) > 1);
@@ -118,10 +118,12 @@ function unionMembers(a: readonly Member[], b: readonly Member[]): Member[] {
 /** The columns that hold the records of both schemas; a name that either keeps in overflow, or that now has a twin, stays there. */
 export function unionSchemas(a: RecordSchema, b: RecordSchema): RecordSchema {
   const all = unionMembers(a.fields, b.fields);
-  const odd = new Set([...a.overflow, ...b.overflow, ...overflowing(all, [])]);
+  const ofRecords = all.filter(({ name }) => name !== DERIVED);
+  const odd = new Set([...a.overflow, ...b.overflow, ...overflowing(ofRecords, [])]);
   return {
     version: Math.max(a.version, b.version),
-    fields: all.filter((field) => !odd.has(field.name)),
+    // What the transform made stays beside a record's field of that name.
+    fields: all.filter(({ name }) => name === DERIVED || !odd.has(name)),
     overflow: [...odd].sort(),
   };
 }

@@ -87,6 +87,29 @@ describe('a wrong configuration', () => {
     ]);
   });
 
+  test('a transform’s expression reads the record alone, and its columns have types and plain names', () => {
+    const columned = (column: string) =>
+      problemsOf(
+        changed('key: [environment, event_id]', `transform: { version: 1, columns: { ${column} } }\n    key: [environment, event_id]`),
+      );
+    expect(columned(`net: { type: "decimal(18, 2)", sql: "CAST({payload.amount} AS DECIMAL(18,4)) * 0.01 || '; now() {{x}}'" }`)).toEqual(
+      [],
+    );
+    const sql = (text: string) => columned(`net: { type: text, sql: "${text}" }`)[0]?.split('.sql: ')[1];
+    expect(sql('{a} || now()')).toMatch(/^says now: an expression depends on the record alone/);
+    expect(sql('(SELECT 1)')).toMatch(/^says SELECT/);
+    expect(sql('{a}; DROP TABLE x')).toMatch(/^is more than one expression/);
+    expect(sql('{a} || {b')).toMatch(/^a brace is missing/);
+    expect(sql('{a..b}')).toMatch(/^names no field/);
+    expect(sql('')).toMatch(/^expected a SQL expression/);
+    expect(columned('net: { type: decimal(39,2), sql: "1" }')[0]).toMatch(
+      /type: expected boolean, integer, text or decimal\(PRECISION, SCALE\)/,
+    );
+    expect(columned('Net: { type: text, sql: "1" }')[0]).toMatch(
+      /expected a column name of lower-case letters, digits and _, a letter first, got "Net"/,
+    );
+  });
+
   test('the union of forms is told by the form that was meant', () => {
     expect(problemsOf(around({ store: '{ url: "s3://lake/x", pathStyle: maybe }' }))).toEqual([
       'tidemark.yaml:1:41  store.pathStyle: expected true or false, got "maybe"',

@@ -13,7 +13,8 @@ const pageOf = (key: string, ...records: unknown[]): ShapedPage => {
   const body = Buffer.from(JSON.stringify(records));
   return { key, shape: shapeToJson(measureBody(body, { records: [], envelope: [], capture: [] }).shape) };
 };
-const grow = (store: ObjectStore, pages: readonly ShapedPage[], at = 1) => growSchema(store, 'events', FIXED, pages, at);
+const grow = (store: ObjectStore, pages: readonly ShapedPage[], at = 1) =>
+  growSchema(store, 'events', FIXED, pages, { version: 0, hash: '' }, at);
 const tagOf = async (store: ObjectStore): Promise<string | undefined> => (await store.head(schemaKey('events')))?.tag;
 
 describe('the schema of a stream', () => {
