@@ -4,10 +4,12 @@ import { arrayPlace } from '../config.ts';
 import type { TimeRange } from '../manifest/landed.ts';
 import type { PageSource } from '../normalize/batch.ts';
 import type { Context } from '../pipeline/context.ts';
+import { type Rehearsal, rehearse } from '../pipeline/rehearse.ts';
 import { concludeRange, pagesOfPrefix, pagesOfRange, type ReplayReport, replay } from '../pipeline/replay.ts';
 import { openStore } from '../store/open.ts';
 import { formatInstant } from '../time.ts';
-import { type CommonOptions, instantOption, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
+import { type Answer, type CommonOptions, instantOption, invokeWithContext, oneStream, usage, withCommonOptions } from './command.ts';
+import { rehearsedText, rowsText, schemaText } from './rehearsal-text.ts';
 import { shardOption } from './shard.ts';
 import { table } from './terminal.ts';
 
@@ -17,6 +19,7 @@ interface ReplayCommandOptions extends CommonOptions {
   readonly prefix?: string;
   readonly shard?: string;
   readonly stopAfter?: string;
+  readonly plan?: boolean;
 }
 
 export function addReplay(program: Command): void {
@@ -29,7 +32,8 @@ export function addReplay(program: Command): void {
       'every raw body under a prefix: a URL (file:…, s3://…) or a key of the store; plain, gzip or zstd, with or without receipts',
     )
     .option('--shard <i/n>', 'only the i-th of n shares of the pages (1/4 … 4/4); auto/4 or auto: the place in the batch array')
-    .option('--stop-after <stage>', 'normalize: publish batches without loading them');
+    .option('--stop-after <stage>', 'normalize: publish batches without loading them')
+    .option('--plan', 'show what would change, by day and with samples, without changing it');
   withCommonOptions(command, 'tidemark replay --stream payments --from 2026-11-01 --to 2026-11-02').action(
     (options: ReplayCommandOptions) =>
       invokeWithContext(options, async ({ context, streams }) => {
@@ -39,6 +43,7 @@ export function addReplay(program: Command): void {
         const range = rangeOf(options);
         const pages = range ? pagesOfRange(context, stream, range) : await foreignPages(context, options.prefix ?? '');
         const [load, shard] = [options.stopAfter === undefined, shardOption(options.shard, arrayPlace())];
+        if (options.plan) return planned(await rehearse(context, stream, pages, shard));
         const report = await replay(context, stream, pages, { load, shard });
         // A shard alone does not make a range complete, nor do bodies of which nobody knows what they answered.
         const watermark = range && load && !shard ? await concludeRange(context, stream, range) : null;
@@ -76,6 +81,11 @@ async function foreignPages(context: Context, prefix: string): Promise<AsyncIter
   }
   return pagesOfPrefix(context.store, prefix, true);
 }
+
+const planned = (rehearsal: Rehearsal): Answer => ({
+  json: rehearsal,
+  text: [rehearsedText(rehearsal), schemaText(rehearsal), rowsText(rehearsal)].join('\n'),
+});
 
 function formatReplay(report: ReplayReport): string {
   const { pages, records, quarantined, batches, rows, inserted, updated } = report;

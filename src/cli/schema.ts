@@ -1,11 +1,27 @@
 import type { Command } from 'commander';
 import { TidemarkError } from '../errors.ts';
 import { readSchema, type SchemaDocument, type SchemaVersion } from '../normalize/schema-store.ts';
+import { rehearse } from '../pipeline/rehearse.ts';
+import { pagesOfRange } from '../pipeline/replay.ts';
 import { describe } from '../schema/diff.ts';
+import { DERIVED } from '../schema/types.ts';
 import { openStore } from '../store/open.ts';
 import type { Stream } from '../stream.ts';
 import { formatInstant } from '../time.ts';
-import { type Answer, type CommonOptions, invoke, oneStream, selectStreams, usage, withCommonOptions } from './command.ts';
+import {
+  type Answer,
+  type CommonOptions,
+  instantOption,
+  invoke,
+  invokeWithContext,
+  oneStream,
+  requireForward,
+  selectStreams,
+  usage,
+  withCommonOptions,
+} from './command.ts';
+import { rehearsedText, rowsText, schemaText } from './rehearsal-text.ts';
+import { changeLine } from './schema-changes.ts';
 import { table } from './terminal.ts';
 
 interface SchemaOptions extends CommonOptions {
@@ -14,7 +30,7 @@ interface SchemaOptions extends CommonOptions {
 }
 
 export function addSchema(program: Command): void {
-  const parent = program.command('schema').description('the columns of a stream and how they came to be: show, diff, history');
+  const parent = program.command('schema').description('the columns of a stream and how they came to be: show, diff, history, rehearse');
   parent.addHelpText('after', '\nExample:\n  tidemark schema history --stream payments');
   const add = (name: string, text: string, ask: (document: SchemaDocument, stream: Stream, options: SchemaOptions) => Answer): Command =>
     withCommonOptions(parent.command(name).description(text), `tidemark schema ${name} --stream payments`).action(
@@ -36,6 +52,27 @@ export function addSchema(program: Command): void {
   add('diff', 'what changed between two versions', diff)
     .option('--from <version>', 'default: the one before the last')
     .option('--to <version>', 'default: the last');
+  addRehearse(parent);
+}
+
+function addRehearse(parent: Command): void {
+  const command = parent
+    .command('rehearse')
+    .description('what a configuration, or what has landed since, would do to stored history; changes nothing')
+    .requiredOption('--from <time>', 'pages of windows that reach into this range, from')
+    .requiredOption('--to <time>', '… to');
+  withCommonOptions(
+    command,
+    'tidemark schema rehearse --stream payments --from 2026-11-01 --to 2026-11-02 --config tidemark.new.yaml',
+  ).action((options: CommonOptions & { readonly from: string; readonly to: string }) =>
+    invokeWithContext(options, async ({ context, streams }) => {
+      const stream = oneStream(streams);
+      const range = { from: instantOption('--from', options.from), to: instantOption('--to', options.to) };
+      requireForward(range);
+      const rehearsal = await rehearse(context, stream, pagesOfRange(context, stream, range));
+      return { json: rehearsal, text: [rehearsedText(rehearsal), schemaText(rehearsal), rowsText(rehearsal)].join('\n') };
+    }),
+  );
 }
 
 function show({ schema }: SchemaDocument, stream: Stream): Answer {
@@ -43,7 +80,8 @@ function show({ schema }: SchemaDocument, stream: Stream): Answer {
     ...stream.key.map((column) => [column.name, 'key', 'text']),
     ...stream.version.map((column, at) => [column.name, 'version', at === 0 ? 'timestamp' : 'bigint']),
   ];
-  const rows = [...fixed, ...schema.fields.map((field) => [field.name, '', describe(field.type)])];
+  const derived = (stream.transform?.columns ?? []).map(({ name, type }) => [`${DERIVED}.${name}`, 'transform', describe(type)]);
+  const rows = [...fixed, ...schema.fields.map((field) => [field.name, '', describe(field.type)]), ...derived];
   const overflow = schema.overflow.length > 0 ? `\nin _overflow: ${schema.overflow.map((name) => JSON.stringify(name)).join(', ')}` : '';
   return { json: { stream: stream.name, ...schema }, text: `${stream.name}, version ${schema.version}\n${table(rows)}${overflow}` };
 }
@@ -71,7 +109,5 @@ function version(text: string | undefined, fallback: number, last: number): numb
 }
 
 function changeLines(entries: readonly SchemaVersion[]): string[] {
-  return entries
-    .flatMap((entry) => entry.changes)
-    .map(({ path, from, to }) => (from === null ? `  + ${path}  ${to}` : `  ~ ${path}  ${from} → ${to}`));
+  return entries.flatMap((entry) => entry.changes).map(changeLine);
 }

@@ -1,17 +1,27 @@
 import type { Clock, Micros } from '../clock.ts';
-import type { Engine, EngineOptions } from '../engine.ts';
+import { type Engine, type EngineOptions, openEngine } from '../engine.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Batch } from '../manifest/documents.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import type { Stream } from '../stream.ts';
 import { type BatchWork, checkFiles, commitBatch, ledgerOutcome, settle, takeFence, UnknownOutcome } from './commit.ts';
 import { migrateStream } from './migrate.ts';
+import { previewLoad } from './preview.ts';
 import { findRows, readContents, readLedger, readRows, readSummary, readTally } from './read.ts';
 import { type SessionOptions, Sessions } from './session.ts';
 import * as sql from './statements.ts';
 import { ensureTables, hasTables, moveWatermark, readStreamTable, requireStreamTable, transaction } from './tables.ts';
 import { numberOrNull } from './values.ts';
-import type { CuratedIdentity, CuratedRow, LedgerEntry, LoadOutcome, MoneyTally, TableSummary, Warehouse } from './warehouse.ts';
+import type {
+  CuratedIdentity,
+  CuratedRow,
+  LedgerEntry,
+  LoadOutcome,
+  LoadPreview,
+  MoneyTally,
+  TableSummary,
+  Warehouse,
+} from './warehouse.ts';
 
 /** How long a warehouse waits for another process that has the file open. */
 export const LOCK_WAIT_MS = 60_000;
@@ -29,11 +39,13 @@ export interface DuckDBWarehouseOptions extends Omit<EngineOptions, 'readOnly'> 
  */
 export class DuckDBWarehouse implements Warehouse {
   readonly url: string;
+  readonly #options: DuckDBWarehouseOptions;
   readonly #clock: Clock;
   readonly #sessions: Sessions;
 
   constructor(options: DuckDBWarehouseOptions) {
     this.url = `duckdb:${options.path}`;
+    this.#options = options;
     this.#clock = options.clock;
     this.#sessions = new Sessions({ lockWaitMs: LOCK_WAIT_MS, ...options });
   }
@@ -54,6 +66,14 @@ export class DuckDBWarehouse implements Warehouse {
       if (!(error instanceof UnknownOutcome)) throw error;
       return this.#sessions.write((engine) => settle(engine, work, error));
     }
+  }
+
+  async preview(stream: Stream, batch: Batch, files: readonly string[]): Promise<LoadPreview> {
+    const told = await this.#sessions.read(null, async (engine) => {
+      const table = (await hasTables(engine)) ? await readStreamTable(engine, stream) : null;
+      return table ? previewLoad(engine, stream, batch, files, table) : null;
+    });
+    return told ?? this.#withoutFile((engine) => previewLoad(engine, stream, batch, files, null));
   }
 
   advance(stream: string, watermark: Micros): Promise<void> {
@@ -110,6 +130,17 @@ export class DuckDBWarehouse implements Warehouse {
 
   close(): Promise<void> {
     return this.#sessions.close();
+  }
+
+  /** For what is asked before there is a table. */
+  async #withoutFile<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    const { clock: _clock, lockWaitMs: _wait, open = openEngine, ...options } = this.#options;
+    const engine = await open({ ...options, path: ':memory:' });
+    try {
+      return await work(engine);
+    } finally {
+      await engine.close();
+    }
   }
 
   #read<T>(absent: T, work: (engine: Engine) => Promise<T>): Promise<T> {

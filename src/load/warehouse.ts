@@ -31,6 +31,12 @@ export interface Warehouse {
    */
   load(stream: Stream, batch: Batch, files: readonly string[], watermark: Micros | null): Promise<LoadOutcome>;
 
+  /**
+   * What `migrate` and `load` of that batch would change; changes nothing.
+   * @param files local paths of `batch.files`, in that order.
+   */
+  preview(stream: Stream, batch: Batch, files: readonly string[]): Promise<LoadPreview>;
+
   /** Moves the watermark where no batch is to be loaded with it (a window without new rows); it never moves back. */
   advance(stream: string, watermark: Micros): Promise<void>;
 
@@ -84,6 +90,40 @@ export interface LoadOutcome {
   readonly unchanged: number;
   /** Id of the statement or transaction in the warehouse, for the audit. */
   readonly queryId: string;
+}
+
+/** reread: the same observation, of which a greater transform makes another row. */
+export type PreviewKind = (typeof PREVIEW_KINDS)[number];
+export const PREVIEW_KINDS = ['inserted', 'updated', 'reread'] as const;
+
+export interface LoadPreview {
+  /** What would be done to the table first; empty where it stays, or would be created. */
+  readonly statements: readonly string[];
+  /** Rows that would change nothing. */
+  readonly same: number;
+  /** By day of the version time. */
+  readonly days: readonly { readonly day: string; readonly kind: PreviewKind; readonly rows: number }[];
+  /** How many rows that are there would have another value in each field. */
+  readonly fields: readonly { readonly name: string; readonly rows: number }[];
+  readonly money: readonly PreviewMoney[];
+  readonly samples: readonly PreviewSample[];
+}
+
+/** Rows that would change, of one amount and currency before and one after. */
+export interface PreviewMoney {
+  readonly day: string;
+  /** Empty for the money that the configuration names, else the derived column. */
+  readonly label: string;
+  readonly rows: number;
+  readonly before: Omit<MoneyTally, 'rows'>;
+  readonly after: Omit<MoneyTally, 'rows'>;
+}
+
+export interface PreviewSample {
+  readonly kind: PreviewKind;
+  readonly key: readonly string[];
+  /** Those that differ, as canonical JSON; none for a row that is inserted. */
+  readonly fields: readonly { readonly name: string; readonly before: string | null; readonly after: string | null }[];
 }
 
 export interface CuratedRow {

@@ -16,10 +16,7 @@ import type { Context } from './context.ts';
  * and after, for hours that were certified meanwhile by a process that did not know of it.
  */
 export async function loadBatch(context: Context, stream: Stream, batch: Batch, watermark: Micros | null): Promise<LoadOutcome> {
-  const folder = await mkdtemp(join(context.scratch, 'load-'));
-  try {
-    const files: string[] = [];
-    for (const [index, file] of batch.files.entries()) files.push(await bring(context, file, join(folder, `${index}.parquet`)));
+  return withBatchFiles(context, batch, async (files) => {
     const noted = await noteBreaches(context, stream, batch);
     await context.warehouse.migrate(stream, batch.schema);
     const outcome = await context.warehouse.load(stream, batch, files, watermark);
@@ -27,6 +24,20 @@ export async function loadBatch(context: Context, stream: Stream, batch: Batch, 
     context.log.info({ stream: stream.name, batch: batch.id, outcome: outcome.outcome, inserted, updated, unchanged }, 'batch loaded');
     await noteBreaches(context, stream, batch, noted);
     return outcome;
+  });
+}
+
+/** Brings a batch's files to this machine for as long as `work` takes, each checked against its hash. @throws CORRUPT. */
+export async function withBatchFiles<T>(
+  context: Pick<Context, 'store' | 'scratch'>,
+  batch: Batch,
+  work: (files: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(context.scratch, 'load-'));
+  try {
+    const files: string[] = [];
+    for (const [index, file] of batch.files.entries()) files.push(await bring(context, file, join(folder, `${index}.parquet`)));
+    return await work(files);
   } catch (error) {
     throw scratchFailure(error, context.scratch);
   } finally {
@@ -34,7 +45,7 @@ export async function loadBatch(context: Context, stream: Stream, batch: Batch, 
   }
 }
 
-async function bring(context: Context, file: BatchFile, path: string): Promise<string> {
+async function bring(context: Pick<Context, 'store'>, file: BatchFile, path: string): Promise<string> {
   await context.store.download(file.key, path);
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);

@@ -54,7 +54,8 @@ export async function replay(
 /** A body that nobody measured is taken for a full page. */
 const EXPECTED_RECORDS = 5000;
 
-async function* slices(pages: AsyncIterable<PageSource>, limit: number, shard: ReplayOptions['shard']): AsyncIterable<PageSource[]> {
+/** Of bounded size. */
+export async function* slices(pages: AsyncIterable<PageSource>, limit: number, shard: ReplayOptions['shard']): AsyncIterable<PageSource[]> {
   let slice: PageSource[] = [];
   let records = 0;
   for await (const page of pages) {
