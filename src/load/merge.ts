@@ -47,16 +47,19 @@ const heldKey = (index: number): string => `key_${index}`;
  */
 export function findHeld(stream: Stream, files: readonly string[], transform: number): string {
   const keys = keyNames(stream).map(identifier);
-  const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
   const [mine, theirs] = transform === 0 ? [[], []] : [[transform], ['coalesce(made.transform, 0)']];
-  const made = `LEFT JOIN tidemark.transforms AS made ON (made.stream = ${literal(stream.name)} AND made.batch = curated.${LINEAGE.batch})`;
+  const made = transform === 0 ? '' : `\n${transformOfRow(stream)}`;
+  const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
   return `
 CREATE OR REPLACE TEMP TABLE held AS
 SELECT ${keys.map((name, index) => `incoming.${name} AS ${heldKey(index)}`).join(', ')},
   (${[...order.map((name) => `incoming.${name}`), ...mine].join(', ')}) > (${[...order.map((name) => `curated.${name}`), ...theirs].join(', ')}) AS is_newer
 FROM ${tableSql(stream)} AS curated JOIN (FROM ${readFiles(files)}) AS incoming
-ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})${transform === 0 ? '' : `\n${made}`}`;
+ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})${made}`;
 }
+
+const transformOfRow = (stream: Stream): string =>
+  `LEFT JOIN tidemark.transforms AS made ON (made.stream = ${literal(stream.name)} AND made.batch = curated.${LINEAGE.batch})`;
 
 /** By key: a rowid would do, but a stream may have a field of that name. */
 export const deleteOlder = (stream: Stream): string => `

@@ -33,8 +33,8 @@ CREATE`,
     edits: [
       {
         file: 'src/load/merge.ts',
-        from: `  (\${order.map((name) => \`incoming.\${name}\`).join(', ')}) > (\${order.map((name) => \`curated.\${name}\`).join(', ')}) AS is_newer`,
-        to: `  (\${order.map((name) => \`incoming.\${name}\`).join(', ')}) <> (\${order.map((name) => \`curated.\${name}\`).join(', ')}) AS is_newer`,
+        from: `  (\${[...order.map((name) => \`incoming.\${name}\`), ...mine].join(', ')}) > (\${[...order.map((name) => \`curated.\${name}\`), ...theirs].join(', ')}) AS is_newer`,
+        to: `  (\${[...order.map((name) => \`incoming.\${name}\`), ...mine].join(', ')}) <> (\${[...order.map((name) => \`curated.\${name}\`), ...theirs].join(', ')}) AS is_newer`,
       },
     ],
   },
