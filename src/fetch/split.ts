@@ -20,19 +20,20 @@ export function chainsFor(length: Micros, { volume }: Pick<Head, 'volume'>, stre
   return Math.max(1, Math.min(chains.most, Math.ceil(pagesOf(length, volume, pageSize) / chains.pages)));
 }
 
-/** Chains of history at once. The other half is left to live polls: they share the process's thread, whatever the budget has left. */
-export const historyChains = ({ source: { chains } }: Pick<Stream, 'source'>): number => Math.ceil(chains.most / 2);
-
 /**
- * Into how many windows history of that length is cut, by what the last poll was given. The chain of each runs on over the out-of-order
- * bound, so none is shorter than `least`.
+ * Chains of history at once, by what the last poll was given: one where that is enough. At most half of those that may be; the other half
+ * is left to live polls, which share the process's thread, whatever the budget has left.
  */
-export function historyParts(length: Micros, least: Micros, { volume }: Pick<Head, 'volume'>, stream: Pick<Stream, 'source'>): number {
-  const { chains, pageSize } = stream.source;
+export function historyChains(length: Micros, { volume }: Pick<Head, 'volume'>, { source }: Pick<Stream, 'source'>): number {
+  const { chains, pageSize } = source;
   if (!volume || volume.length <= 0) return 1;
   const wanted = Math.ceil(pagesOf(length, volume, pageSize) / chains.pages);
-  return Math.max(1, Math.min(historyChains(stream), Math.floor(length / least), wanted));
+  return Math.max(1, Math.min(Math.ceil(chains.most / 2), wanted));
 }
+
+/** Into how many windows history of that length is cut. The chain of each runs on over the out-of-order bound, so none is shorter than `least`. */
+export const historyParts = (length: Micros, least: Micros, head: Pick<Head, 'volume'>, stream: Pick<Stream, 'source'>): number =>
+  Math.max(1, Math.min(Math.floor(length / least), historyChains(length, head, stream)));
 
 const pagesOf = (length: Micros, volume: NonNullable<Head['volume']>, pageSize: number): number =>
   (volume.records * length) / volume.length / pageSize;

@@ -96,7 +96,8 @@ async function fetchAndSettle(held: Held, planned: readonly Asked[]): Promise<bo
     if (done) await held.settling[lane](() => settle(held, lane));
     return done;
   };
-  const chains = lane === 'live' ? held.stream.source.chains.most : historyChains(held.stream);
+  const length = planned.reduce((sum, { window }) => sum + window.end - window.start, 0);
+  const chains = lane === 'live' ? held.stream.source.chains.most : historyChains(length, held.lease.head(), held.stream);
   const all = async (): Promise<boolean> => !(await mapConcurrent(planned, chains, each)).includes(false);
   return lane === 'live' ? all() : besideLive(held, all);
 }
