@@ -46,7 +46,7 @@ describe('R8: records that show out of order by two hours, and late by two days'
           await world.close();
         }
       }),
-      { numRuns: 3, endOnFailure: true },
+      { numRuns: 2, endOnFailure: true },
     );
   });
 

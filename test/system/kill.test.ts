@@ -54,7 +54,7 @@ const PAIRS = EARLY.map(([first, moment], index) => {
 });
 
 /** Runs that are killed from outside, each so often, before they may end. */
-const CHAINS = 4;
+const CHAINS = 3;
 const ROUNDS = [1, 0.7, 0.4] as const;
 let killed = 0;
 
