@@ -198,7 +198,7 @@ export function saveSightings(definition: Definition, index: LineFiles, released
 
 /** 40% faster than the defaults, at the same size. */
 export const PARQUET =
-  'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 2000';
+  'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 2000, STRING_DICTIONARY_PAGE_SIZE_LIMIT 131072';
 
 export const countRows = (path: string): string => `SELECT num_rows AS n FROM parquet_file_metadata(${literal(path)})`;
 

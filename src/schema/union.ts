@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors.ts';
-import { MEMBER_LIMIT, SEEN, type Shape } from './shape.ts';
+import { DEPTH_LIMIT, MEMBER_LIMIT, SEEN, type Shape } from './shape.ts';
 import { type ColumnType, DERIVED, LINEAGE, type Member, OVERFLOW, type RecordSchema } from './types.ts';
 
 const KINDS = SEEN.boolean | SEEN.number | SEEN.text | SEEN.array | SEEN.object;
@@ -7,16 +7,19 @@ const KINDS = SEEN.boolean | SEEN.number | SEEN.text | SEEN.array | SEEN.object;
 /** Longest name of a struct member or column that every engine takes. */
 const NAME_LIMIT = 255;
 
-/** The narrowest type that holds every value of that shape exactly. */
-export function typeOf(shape: Shape): ColumnType {
+/** Most leaves of a schema: a Parquet writer keeps buffers for each. Objects below the level at which there are more become JSON. */
+export const LEAF_LIMIT = 1000;
+
+/** The narrowest type that holds every value of that shape exactly; objects `levels` deep are JSON. */
+export function typeOf(shape: Shape, levels = DEPTH_LIMIT): ColumnType {
   const kinds = shape.seen & KINDS;
   if (kinds === 0) return { kind: 'unknown' };
   if (shape.seen & (SEEN.crowded | SEEN.deep)) return { kind: 'json' };
   if (kinds === SEEN.boolean) return { kind: 'boolean' };
   if (kinds === SEEN.text) return { kind: 'text' };
   if (kinds === SEEN.number) return numberType(shape.integerDigits, shape.scale);
-  if (kinds === SEEN.array) return { kind: 'list', element: shape.element ? typeOf(shape.element) : { kind: 'unknown' } };
-  return kinds === SEEN.object ? structType(shape) : { kind: 'json' };
+  if (kinds === SEEN.array) return { kind: 'list', element: shape.element ? typeOf(shape.element, levels) : { kind: 'unknown' } };
+  return kinds === SEEN.object ? structType(shape, levels) : { kind: 'json' };
 }
 
 function numberType(integerDigits: number, scale: number): ColumnType {
@@ -26,19 +29,35 @@ function numberType(integerDigits: number, scale: number): ColumnType {
 }
 
 /** Members without a value yet are left out; an object without any is as good as null. */
-function structType(shape: Shape): ColumnType {
-  const members = membersOf(shape);
+function structType(shape: Shape, levels: number): ColumnType {
+  const members = membersOf(shape, levels - 1);
   if (members.length === 0) return { kind: 'unknown' };
+  if (levels === 0) return { kind: 'json' };
   const names = new Set(members.map((member) => member.name.toLowerCase()));
   return names.size < members.length || !members.every(isNameable) ? { kind: 'json' } : { kind: 'struct', members };
 }
 
-function membersOf(shape: Shape): Member[] {
-  const members = [...(shape.members ?? [])].map(([name, member]) => ({ name, type: typeOf(member) }));
+function membersOf(shape: Shape, levels: number): Member[] {
+  const members = [...(shape.members ?? [])].map(([name, member]) => ({ name, type: typeOf(member, Math.max(levels, 0)) }));
   return members.filter((member) => member.type.kind !== 'unknown').sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 const isNameable = ({ name }: Member): boolean => name !== '' && name.length <= NAME_LIMIT && !name.includes('\0') && name.isWellFormed();
+
+/** Down to the deepest level at which the limit holds: a shape that grows never gets a deeper one, so that types only widen. */
+function fieldsWithin(shape: Shape): Member[] {
+  for (let levels = DEPTH_LIMIT; ; levels--) {
+    const fields = membersOf(shape, levels);
+    if (levels === 0 || countLeaves(fields) <= LEAF_LIMIT) return fields;
+  }
+}
+
+const countLeaves = (members: readonly Member[]): number => members.reduce((count, { type }) => count + leavesIn(type), 0);
+
+function leavesIn(type: ColumnType): number {
+  if (type.kind === 'list') return leavesIn(type.element);
+  return type.kind === 'struct' ? countLeaves(type.members) : 1;
+}
 
 /** Top-level fields that no column can hold: names that differ by case alone, that are ours, that no engine takes. */
 function overflowing(fields: readonly Member[], fixed: readonly string[]): Set<string> {
@@ -62,7 +81,7 @@ export interface FixedColumns {
  */
 export function schemaOf(shape: Shape, fixed: FixedColumns, version: number): RecordSchema {
   if (shape.seen & SEEN.crowded) throw tooWide();
-  const all = membersOf(shape).filter((field) => !fixed.fields.includes(field.name));
+  const all = fieldsWithin(shape).filter((field) => !fixed.fields.includes(field.name));
   const odd = overflowing(all, fixed.columns);
   return { version, fields: all.filter((field) => !odd.has(field.name)), overflow: [...odd].sort() };
 }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { measureBody } from '../../src/json/measure.ts';
 import { emptyShape, mergeShape, type Shape, shapeFromJson, shapeToJson } from '../../src/schema/shape.ts';
-import { schemaOf, unionSchemas } from '../../src/schema/union.ts';
+import { LEAF_LIMIT, schemaOf, unionSchemas } from '../../src/schema/union.ts';
 
 const NOTHING_FIXED = { columns: [], fields: [] };
 const shapeOf = (...records: unknown[]): Shape =>
@@ -60,6 +60,25 @@ describe('schema union', () => {
     expect(typesOf(wide(0))['o']?.kind).toBe('struct');
     expect(typesOf(wide(0), wide(300))).toEqual({ o: { kind: 'json' } });
     expect(shapeToJson(merged([shapeOf(wide(300)), shapeOf(wide(0))]))).toEqual(shapeToJson(shapeOf(wide(0), wide(300))));
+  });
+
+  it('R10: keeps what is nested below the level at which leaves become too many as JSON, and the levels above it as columns', () => {
+    const crowd = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i]));
+    const wide = (count: number) => ({ id: 1, a: { b: crowd(count), c: [crowd(count)] }, e: { f: 'x' } });
+    expect(LEAF_LIMIT).toBe(1000);
+    const struct = (members: Record<string, unknown>) => ({
+      kind: 'struct',
+      members: Object.entries(members).map(([name, type]) => ({ name, type })),
+    });
+    const [json, text] = [{ kind: 'json' }, { kind: 'text' }];
+    expect(typesOf(wide(499))['a']).toMatchObject(struct({ b: { kind: 'struct' }, c: { kind: 'list', element: { kind: 'struct' } } }));
+    const cut = {
+      id: { kind: 'integer' },
+      a: struct({ b: json, c: { kind: 'list', element: json } }),
+      e: struct({ f: text }),
+    };
+    expect(typesOf(wide(500))).toEqual(cut);
+    expect(typesOf(wide(500), { e: { f: 'y', g: { h: 1 } } })).toEqual({ ...cut, e: struct({ f: text, g: json }) });
   });
 
   it('a union of schemas holds what either holds', () => {
