@@ -8,7 +8,8 @@ export default defineConfig({
     hookTimeout: 600_000,
     setupFiles: ['./test/support/property-seed.ts'],
     pool: 'forks',
-    maxWorkers: 3,
+    // Half of the tests wait for processes of their own, so that two cores serve twice as many.
+    maxWorkers: 4,
     reporters: ['default', './test/support/closing-line.ts'],
   },
 });

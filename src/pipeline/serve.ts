@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { thisProcess } from '../manifest/holder.ts';
 import type { ServeEffects } from '../serve/effects.ts';
-import { type PushServer, startPushServer } from '../serve/server.ts';
+import type { PushServer } from '../serve/server.ts';
 import { openStore } from '../store/open.ts';
 import { probeStore } from '../store/probe.ts';
 import type { Configuration, Stream } from '../stream.ts';
@@ -19,5 +19,6 @@ export async function openPushServer(
   const store = await openStore(configuration.store, { clock: effects.clock, randomId, random: Math.random });
   await probeStore(store, randomId);
   const serve: ServeEffects = { ...effects, store, randomId, holder: thisProcess(randomId) };
+  const { startPushServer } = await import('../serve/server.ts');
   return startPushServer(serve, streams, address);
 }
