@@ -16,7 +16,13 @@ export type Micros = number;
 export const systemClock: Clock = {
   now: () => Date.now() * 1000,
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
+  // Node rejects with an AbortError of its own, which would hide why: that the stream was taken over, say.
+  sleep: (ms, signal) =>
+    signal
+      ? delay(ms, undefined, { signal }).catch((error: unknown) => {
+          throw signal.aborted ? signal.reason : error;
+        })
+      : delay(ms),
 };
 
 /** A clock that reads `start` now and goes on at the pace of `base`: for runs at a stated time (`--now`). */

@@ -68,6 +68,8 @@ async function pass(context: Context, stream: Stream, options: RunOptions, repor
       inTurn: turns(),
       settling: { live: turns(), history: turns() },
     });
+    // Where the stream was taken over, whatever failed on the way failed for that.
+    lease.lost.throwIfAborted();
   } finally {
     await lease.release();
   }
