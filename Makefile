@@ -10,10 +10,11 @@ MINUTES ?= 10
 WORLDS ?= 60
 BACKFILL ?= 0
 
+SPARK := tmp/spark
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## install what the project needs, from its lockfile
 
@@ -57,10 +58,32 @@ schema: $(INSTALLED) ## write tidemark.schema.json anew from the configuration's
 bench: $(INSTALLED) ## events a second and peak memory of each stage, against the textbook query
 	@bench/run
 
+bench-scale: $(INSTALLED) ## time and memory up to 20 million events, and shards: half an hour
+	@bench/run scale
+
+bench-flat: $(INSTALLED) ## loads into a table of 1, 10 and 50 million rows, against a bare MERGE
+	@bench/run flat
+
+bench-peak: $(INSTALLED) ## the whole line at the pace of 300 million events a day, live for several minutes
+	@bench/run peak
+
+bench-odd: $(INSTALLED) ## what it costs that one record in a hundred has an odd value
+	@bench/run odd
+
+# Java is the only thing that is not installed: Spark runs on it.
+$(SPARK)/installed: bench/spark/requirements.txt
+	@for needed in python3 java; do command -v $$needed > /dev/null || { echo "bench-spark needs $$needed: Python 3 and Java 17 or newer" >&2; exit 1; }; done
+	@python3 -m venv $(SPARK)
+	@$(SPARK)/bin/pip install --quiet --disable-pip-version-check --requirement bench/spark/requirements.txt
+	@touch $@
+
+bench-spark: $(INSTALLED) $(SPARK)/installed ## the normalizer against Spark on the same cores and events
+	@bench/run spark --python $(SPARK)/bin/python
+
 build: $(INSTALLED) ## JavaScript for a package, into dist/
 	@tsc -p tsconfig.build.json
 
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak slo mutants check format schema bench build clean
+.PHONY: help install demo test simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean

@@ -24,7 +24,9 @@ export async function openNormalizing(job: Job): Promise<Normalizing> {
   const [pending] = (await readHead(context.store, stream.name))?.head.pending ?? [];
   if (!pending) throw new Error('nothing was fetched');
   const { pool } = context.normalizeEffects(stream);
-  await Promise.all(Array.from({ length: THREADS }, () => pool.run({ kind: 'statements', run: ['SELECT 1'], ask: {}, after: [] })));
+  await Promise.all(
+    Array.from({ length: job.threads ?? THREADS }, () => pool.run({ kind: 'statements', run: ['SELECT 1'], ask: {}, after: [] })),
+  );
   return { context, stream, pending, manifest: await readManifest(context.store, pending.manifest) };
 }
 

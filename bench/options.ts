@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber } from './command.ts';
 import { DEFAULT_WORKLOAD, type Workload } from './workload.ts';
 
 export interface Options {
@@ -33,10 +34,4 @@ export function parseOptions(args: readonly string[]): Options | null {
     runs: wholeNumber('--runs', values.runs, 5, 1),
     record: values.record,
   };
-}
-
-function wholeNumber(name: string, text: string | undefined, otherwise: number, least: number): number {
-  const value = text === undefined ? otherwise : Number(text.replaceAll('_', ''));
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new Error(`${name} is a whole number from ${least} on, not ${text}`);
 }

@@ -35,10 +35,10 @@ export function ratioLines(rounds: readonly Round[]): string[] {
 }
 
 /** The median, and in brackets the least and the greatest. */
-function spread(values: readonly number[]): string {
+export function spread(values: readonly number[]): string {
   return `${median(values).toFixed(2)} [${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}]`;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

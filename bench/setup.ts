@@ -10,6 +10,8 @@ export interface Job {
   /** Everything that the run writes is in here. */
   readonly folder: string;
   readonly partnerUrl: string;
+  /** Of the normalizer; THREADS unless said otherwise. */
+  readonly threads?: number;
 }
 
 export const KEY = 'bench-key';
@@ -25,9 +27,9 @@ export const laterBatchesFile = ({ folder }: Job): string => join(folder, 'later
 export const storeFolder = ({ folder }: Pick<Job, 'folder'>): string => join(folder, 'store');
 
 /** A configuration as a user would write it, with everything at its default but for the page size and the request limit. */
-const configurationText = (url: string): string => `store: file:./store
+const configurationText = (url: string, threads: number): string => `store: file:./store
 warehouse: duckdb:./warehouse.duckdb
-workers: { threads: ${THREADS}, scratch: ./scratch }
+workers: { threads: ${threads}, scratch: ./scratch }
 streams:
   payments:
     source:
@@ -43,10 +45,10 @@ streams:
     latestBy: [environment, transaction_id]
 `;
 
-export async function openJob({ folder, partnerUrl }: Job): Promise<{ configuration: Configuration; stream: Stream }> {
+export async function openJob({ folder, partnerUrl, threads = THREADS }: Job): Promise<{ configuration: Configuration; stream: Stream }> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'key'), KEY);
-  await writeFile(join(folder, 'tidemark.yaml'), configurationText(partnerUrl));
+  await writeFile(join(folder, 'tidemark.yaml'), configurationText(partnerUrl, threads));
   const configuration = loadConfiguration(join(folder, 'tidemark.yaml'));
   const [stream] = configuration.streams;
   if (!stream) throw new Error('the configuration of the bench has no stream');

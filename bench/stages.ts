@@ -31,7 +31,7 @@ export interface Round {
   readonly textbookOnPages: Measured<{ rows: number }>;
 }
 
-interface Normalized {
+export interface Normalized {
   readonly batches: number;
   readonly observations: number;
   readonly rows: number;
@@ -70,7 +70,7 @@ async function runRound(job: Job): Promise<Round> {
   return { foreign, normalize, seen, floor, textbook, textbookOnPages: await runStage('stage-textbook.ts', job, 'pages') };
 }
 
-async function fetchFromPartner(job: Job): Promise<Pick<Measurements, 'fetch' | 'partnerCpuSeconds'>> {
+export async function fetchFromPartner(job: Job): Promise<Pick<Measurements, 'fetch' | 'partnerCpuSeconds'>> {
   await rm(storeFolder(job), { recursive: true, force: true });
   const partner = await startPartnerProcess(job);
   let partnerCpuSeconds = 0;

@@ -3,7 +3,7 @@ import { hits, mix } from '../src/partner/hash.ts';
 import type { RecordSource } from '../src/partner/record-source.ts';
 import type { Entry, Timeline } from '../src/partner/timeline.ts';
 import { parseInstant } from '../src/time.ts';
-import { eventText } from './event.ts';
+import { eventText, ODDITIES } from './event.ts';
 
 /**
  * Exactly so many payments events, one after the other in `updated_at`, each a function of its number and the seed: 29 leaf fields and
@@ -12,6 +12,8 @@ import { eventText } from './event.ts';
 export interface Workload {
   readonly seed: number;
   readonly events: number;
+  /** Share of the records of which one value is not as in the others; none unless said otherwise. */
+  readonly odd?: number;
 }
 
 export const DEFAULT_WORKLOAD: Workload = { seed: 7, events: 1_000_000 };
@@ -57,8 +59,9 @@ interface Parsed {
 const parsed = (workload: Workload, entry: Entry): Parsed => JSON.parse(textOf(workload, numberOf(entry))) as Parsed;
 
 /** The JSON text of event number `n`, counted from 0. */
-export function textOf({ seed, events }: Workload, n: number): string {
+export function textOf({ seed, events, odd = 0 }: Workload, n: number): string {
   const event = eventOf(seed, n);
+  const draw = mix(mix(seed, n), 4);
   return eventText({
     eventHash: mix(seed, event),
     hash: mix(mix(seed, n), 3),
@@ -67,6 +70,7 @@ export function textOf({ seed, events }: Workload, n: number): string {
     createdAt: WORKLOAD_START + event * APART,
     updatedAt: WORKLOAD_START + n * APART,
     hasRisk: n >= events / 2,
+    odd: hits(draw, odd) ? (ODDITIES[mix(draw, 1) % ODDITIES.length] ?? null) : null,
   });
 }
 

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { type DemoReport, runDemo, type StreamProgress, type StreamProof } from '../demo/demo.ts';
+import type { DemoReport, StreamProgress, StreamProof } from '../demo/demo.ts';
 import { plural, WIDTH, wrap } from '../inspect/text.ts';
 import { MINUTE } from '../time.ts';
 import { instantOption, invoke, usage } from './command.ts';
@@ -46,6 +46,8 @@ async function demo(options: DemoCommandOptions, terminal: Terminal) {
     if (event !== '') terminal.note(event);
     terminal.live(progressLines(live));
   };
+  // Only here: loading the partner's node:http costs every command's start.
+  const { runDemo } = await import('../demo/demo.ts');
   const report = await runDemo({ folder: options.folder, seed, rate, now, say });
   return { exit: report.proved ? EXIT.done : EXIT.failed, json: report, text: formatReport(report, terminal.paint) };
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { isTidemarkError, messageOf } from '../errors.ts';
 import { FAULT_PROFILES, type FaultProfileName } from '../partner/faults.ts';
-import { startPartner } from '../partner/server.ts';
 import { formatInstant } from '../time.ts';
 import { durationOption, instantOption, invoke, usage } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -42,6 +41,8 @@ async function serve(options: PartnerCommandOptions, terminal: { note(text: stri
   const now = Date.now() * 1000;
   const start = options.start === undefined ? now - span : instantOption('--start', options.start);
   const rate = number('--rate', options.rate);
+  // Only here: loading node:http costs every command's start.
+  const { startPartner } = await import('../partner/server.ts');
   const partner = await startPartner({
     port: port(options.port),
     seed: number('--seed', options.seed),

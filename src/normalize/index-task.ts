@@ -4,7 +4,7 @@ import { measureRecords } from '../json/measure.ts';
 import { fieldNames } from '../page/fields.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
 import { IndexReader, numberIndex, type RecordCheck, writeIndex } from '../page/page-index.ts';
-import { hasLineBreaks, needsCare, onOneLine } from '../page/record.ts';
+import { needsCare, onOneLine } from '../page/record.ts';
 import { mayMeet } from '../schema/contract.ts';
 import { type Shape, shapeToJson } from '../schema/shape.ts';
 import { unfold } from '../store/compress.ts';
@@ -93,10 +93,10 @@ function checkOf({ frozen }: IndexTask, shape: Shape): RecordCheck | null {
   return frozen && mayMeet(shape, frozen.contract).freeze ? frozenCheck(frozen) : null;
 }
 
-function wholeRecords(body: Buffer, index: Buffer): LineBuffer {
+function wholeRecords(landed: Buffer, index: Buffer): LineBuffer {
   records.clear();
-  const form = hasLineBreaks(body) ? onOneLine : null;
-  for (const reader = new IndexReader(index); reader.read(); ) writeLine(records, index, reader, body, form);
+  const body = onOneLine(landed);
+  for (const reader = new IndexReader(index); reader.read(); ) writeLine(records, index, reader, body, null);
   return records;
 }
 

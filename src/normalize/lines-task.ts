@@ -1,12 +1,15 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { assert } from '../errors.ts';
 import { type ExactObject, exactJson, isObject, parseExact } from '../json/exact.ts';
+import { recordNeedsCare } from '../page/care.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
 import { IndexReader } from '../page/page-index.ts';
-import { hasLineBreaks, onOneLine, readCarefully } from '../page/record.ts';
+import { onOneLine, readCarefully } from '../page/record.ts';
 import { withoutDiscarded } from '../schema/contract.ts';
 import { fieldText } from '../schema/known-fields.ts';
 import { projectRecord } from '../schema/project.ts';
+import { RecordRewriter } from '../schema/rewrite.ts';
+import { type ShapeJson, shapeFromJson } from '../schema/shape.ts';
 import { openBody } from './index-task.ts';
 import { writeLine } from './line.ts';
 import type { LinesPage, LinesResult, LinesTask } from './tasks.ts';
@@ -20,10 +23,9 @@ export function writeLines(task: LinesTask): LinesResult {
   const index = readFileSync(task.indexPath);
   const reader = new IndexReader(index);
   lines.clear();
+  const counts: Counts = { exact: 0, discarded: {} };
   let longest = 0;
   let open: OpenPage | null = null;
-  let exact = 0;
-  const discarded: Record<string, number> = {};
   const file = openSync(task.linesPath, 'w');
   try {
     while (reader.read()) {
@@ -31,47 +33,78 @@ export function writeLines(task: LinesTask): LinesResult {
         longest = Math.max(longest, lines.longest);
         writeFileSync(file, lines.bytes());
         lines.clear();
-        open = openPage(pages.get(reader.page), task, discarded);
+        open = openPage(pages.get(reader.page), task, counts);
       }
       if (!open || open.leftOut.has(reader.position)) continue;
-      writeLine(lines, index, reader, open.body, open.line);
-      if (open.page.exact) exact++;
+      writeLine(lines, index, reader, open.body, open.text(reader.start, reader.end));
     }
     writeFileSync(file, lines.bytes());
   } finally {
     closeSync(file);
   }
-  return { longest: Math.max(longest, lines.longest), exact, discarded };
+  return { longest: Math.max(longest, lines.longest), ...counts };
+}
+
+interface Counts {
+  exact: number;
+  readonly discarded: Record<string, number>;
 }
 
 interface OpenPage {
   readonly page: LinesPage;
+  /** Without line breaks. */
   readonly body: Buffer;
   readonly leftOut: ReadonlySet<number>;
-  /** A record's bytes as they go into its line; null where they do as they are. */
-  readonly line: ((record: Buffer) => Buffer) | null;
+  /** A record's text; null where it is as it landed. */
+  readonly text: (start: number, end: number) => Buffer | null;
 }
 
-function openPage(page: LinesPage | undefined, task: LinesTask, discarded: Record<string, number>): OpenPage | null {
+function openPage(page: LinesPage | undefined, task: LinesTask, counts: Counts): OpenPage | null {
   if (!page) return null;
-  const { body } = openBody(page);
+  const body = onOneLine(openBody(page).body);
   const leftOut = new Set(page.leftOut === '' ? [] : page.leftOut.split(',').map(Number));
-  return { page, body, leftOut, line: lineWriter(page, body, task, discarded) };
+  return { page, body, leftOut, text: textWriter(page, body, task, counts) };
 }
 
-function lineWriter(
-  { careful, exact, discards }: LinesPage,
-  body: Buffer,
-  task: LinesTask,
-  discarded: Record<string, number>,
-): OpenPage['line'] {
-  const kept = (record: ExactObject): ExactObject => (discards ? withoutFields(record, task, discarded) : record);
-  const asText = exact
-    ? (record: ExactObject): string => projectRecord(kept(record), task.schema, task.fixed, task.inputs)
-    : (record: ExactObject): string => exactJson(record);
-  if (careful) return (bytes) => Buffer.from(asText(carefulRecord(bytes, task)));
-  if (exact) return (bytes) => Buffer.from(asText(exactRecord(bytes)));
-  return hasLineBreaks(body) ? onOneLine : null;
+function textWriter(page: LinesPage, body: Buffer, task: LinesTask, counts: Counts): OpenPage['text'] {
+  const whole = wholeWriter(page, task, counts);
+  const others = page.exact ? rewriter(page, page.exact, { body, task, whole, counts }) : () => null;
+  if (!page.careful) return others;
+  return (start, end) => {
+    const bytes = body.subarray(start, end);
+    return recordNeedsCare(bytes, task.fields) ? whole(carefulRecord(bytes, task)) : others(start, end);
+  };
+}
+
+/** A record's text, made anew from what was read of it. */
+function wholeWriter({ exact, discards }: LinesPage, task: LinesTask, counts: Counts): (record: ExactObject) => Buffer {
+  if (!exact) return (record) => Buffer.from(exactJson(record));
+  return (record) => {
+    counts.exact++;
+    const kept = discards ? withoutFields(record, task, counts.discarded) : record;
+    return Buffer.from(projectRecord(kept, task.schema, task.fixed, task.inputs));
+  };
+}
+
+interface Rewriting {
+  readonly body: Buffer;
+  readonly task: LinesTask;
+  readonly whole: (record: ExactObject) => Buffer;
+  readonly counts: Counts;
+}
+
+/** Most records of a page have nothing that must be rewritten, and most of those that have, in one place. */
+function rewriter({ discards }: LinesPage, shape: ShapeJson, { body, task, whole, counts }: Rewriting): OpenPage['text'] {
+  const wholeAt = (start: number, end: number): Buffer => whole(exactRecord(body.subarray(start, end)));
+  if (discards || task.inputs.length > 0) return wholeAt;
+  const records = new RecordRewriter(body, shapeFromJson(shape), task.schema);
+  return (start, end) => {
+    const rewritten = records.rewrite(start, end);
+    if (rewritten === 'as it is') return null;
+    if (rewritten === 'whole') return wholeAt(start, end);
+    counts.exact++;
+    return rewritten;
+  };
 }
 
 function withoutFields(record: ExactObject, { contract }: LinesTask, counts: Record<string, number>): ExactObject {

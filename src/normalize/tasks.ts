@@ -122,9 +122,10 @@ export interface LinesTask {
 }
 
 export interface LinesPage extends PageBody {
+  /** Whether some of its records must be looked at one by one. */
   readonly careful: boolean;
-  /** Whether DuckDB's reader would not keep its records exactly: they are projected. */
-  readonly exact: boolean;
+  /** Where DuckDB's reader would not keep its records exactly: their shape, which tells what of them is rewritten. */
+  readonly exact: ShapeJson | null;
   /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
   readonly discards: boolean;
   /** Positions of the records that don't go on, joined by commas. */
@@ -133,7 +134,7 @@ export interface LinesPage extends PageBody {
 
 export interface LinesResult {
   readonly longest: number;
-  /** Records that took the exact path. */
+  /** Records that were written in another way than they landed. */
   readonly exact: number;
   /** By field that the contract discards: how many records had it. */
   readonly discarded: Readonly<Record<string, number>>;

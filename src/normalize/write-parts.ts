@@ -19,7 +19,7 @@ import type { LinesPage } from './tasks.ts';
 
 export interface Parts {
   readonly files: readonly LocalFile[];
-  /** Records that took the exact path. */
+  /** Records that were written in another way than they landed, for DuckDB's reader. */
   readonly exact: number;
   /** By field that the contract discards: how many rows had it. */
   readonly discarded: Readonly<Record<string, number>>;
@@ -124,7 +124,7 @@ function goesOn(work: PartsWork, number: number): boolean {
 async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
   const page = pageOf(work, number);
   const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
-  const exact = isProjected(work, page);
+  const exact = isProjected(work, page) ? page.shape : null;
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
   return { ...body, careful: page.careful, exact, discards: mayDiscard(work, page), leftOut };
 }

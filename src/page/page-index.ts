@@ -1,5 +1,6 @@
 import { type ExactObject, exactJson, memberOf } from '../json/exact.ts';
 import type { BodyMeasure } from '../json/measure.ts';
+import { recordNeedsCare } from './care.ts';
 import { fieldNames, type ReadFields } from './fields.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { contentHash, HASH_LENGTH, hasLineBreaks, needsCare, onOneLine, type Refusal, readCarefully } from './record.ts';
@@ -80,13 +81,19 @@ function beginLine(lines: LineBuffer, first: Buffer, i: number, start: number, e
   lines.copy(AFTER_HASH);
 }
 
-function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, fields: readonly string[], first: string): void {
+function writeAsLanded(lines: LineBuffer, page: MeasuredBody, fields: readonly string[], first: string): void {
+  const write = asLanded(lines, page, fields, first);
+  for (let i = 0; i < page.measure.records; i++) write(i);
+}
+
+/** @returns what writes the line of one record, by its position. */
+function asLanded(lines: LineBuffer, { body, measure }: MeasuredBody, fields: readonly string[], first: string): (i: number) => void {
   const begin = Buffer.from(first);
   const firstField = fields.map((name) => Buffer.from(`"r":{${JSON.stringify(name)}:`));
   const nextField = fields.map((name) => Buffer.from(`,${JSON.stringify(name)}:`));
   const width = measure.records === 0 ? 0 : measure.captured.length / measure.records;
   const broken = hasLineBreaks(body);
-  for (let i = 0; i < measure.records; i++) {
+  return (i) => {
     const [start, end] = [measure.spans[2 * i] as number, measure.spans[2 * i + 1] as number];
     beginLine(lines, begin, i, start, end, body.subarray(start, end));
     let names = firstField;
@@ -101,25 +108,25 @@ function writeAsLanded(lines: LineBuffer, { body, measure }: MeasuredBody, field
     }
     lines.copy(names === firstField ? WITHOUT_FIELDS : AFTER_FIELDS);
     lines.endLine();
-  }
+  };
 }
 
 const WITHOUT_FIELDS = Buffer.from('"r":{}}');
 const AFTER_FIELDS = Buffer.from('}}');
 
-function writeCarefully(
-  lines: LineBuffer,
-  { body, measure }: MeasuredBody,
-  fields: ReadFields,
-  first: string,
-  check: RecordCheck | null,
-): RefusedAt[] {
+function writeCarefully(lines: LineBuffer, page: MeasuredBody, fields: ReadFields, first: string, check: RecordCheck | null): RefusedAt[] {
+  const { body, measure } = page;
+  const write = asLanded(lines, page, fieldNames(fields), first);
   const names = fieldNames(fields);
   const begin = Buffer.from(first);
   const refused: RefusedAt[] = [];
   for (let position = 0; position < measure.records; position++) {
     const [start, end] = [measure.spans[2 * position] as number, measure.spans[2 * position + 1] as number];
     const bytes = body.subarray(start, end);
+    if (!check && !recordNeedsCare(bytes, fields)) {
+      write(position);
+      continue;
+    }
     const read = readCarefully(bytes.toString(), fields);
     if ('rule' in read) {
       refused.push({ position, refusal: read, record: null });

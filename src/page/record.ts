@@ -17,10 +17,10 @@ const CARRIAGE_RETURN = 0x0d;
 
 export const hasLineBreaks = (bytes: Buffer): boolean => bytes.includes(LINE_FEED) || bytes.includes(CARRIAGE_RETURN);
 
-/** Line breaks stand only between tokens; as blanks they mean the same and keep the record on its line. */
-export function onOneLine(record: Buffer): Buffer {
-  if (!hasLineBreaks(record)) return record;
-  return Buffer.from(record.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? 0x20 : byte)));
+/** Line breaks stand only between tokens; as blanks they mean the same, keep a record on its line, and everything in its place. */
+export function onOneLine(bytes: Buffer): Buffer {
+  if (!hasLineBreaks(bytes)) return bytes;
+  return Buffer.from(bytes.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? 0x20 : byte)));
 }
 
 /** Hex digits of the content hash. */

@@ -6,7 +6,7 @@ import { type Input, inputName, inputText } from './transform.ts';
 import { type ColumnType, DERIVED, OVERFLOW, type RecordSchema } from './types.ts';
 
 /** Decimal digits that survive DuckDB's way from JSON to DECIMAL, which goes through a double. */
-const DOUBLE_DIGITS = 15;
+export const DOUBLE_DIGITS = 15;
 
 /**
  * Whether values of that shape must be rewritten (projectRecord) before DuckDB's JSON reader turns them into `type`, because it would lose
@@ -77,7 +77,8 @@ function overflow(record: ExactObject, names: readonly string[]): string {
   return `{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(canonicalJson(memberOf(record, name)))}`).join(',')}}`;
 }
 
-function project(value: ExactValue, type: ColumnType): string {
+/** One value as that text. */
+export function project(value: ExactValue, type: ColumnType): string {
   if (isHollow(value)) return 'null';
   switch (type.kind) {
     case 'json':

@@ -1,9 +1,9 @@
+import * as svg from '../../../bench/svg.ts';
 import type { Micros } from '../../../src/clock.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/time.ts';
 import type { DayOutcome } from './day.ts';
 import { BUCKET, type Bucket, DEADLINE, type Figures, REQUESTS_A_MINUTE } from './figures.ts';
 import { factorAt } from './shape.ts';
-import * as svg from './svg.ts';
 import { clock, percent } from './text.ts';
 
 /** The day as a picture: freshness, what the partner had, and what was asked, one below the other. */

@@ -1,4 +1,4 @@
-/** As much of SVG as a plot of a day needs. */
+/** As much of SVG as the plots need. */
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
