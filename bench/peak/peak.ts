@@ -13,7 +13,7 @@ import type { PartnerStats } from '../../src/partner/stats.ts';
 import { truth } from '../../src/partner/truth.ts';
 import { createWorld } from '../../src/partner/world.ts';
 import { openContext } from '../../src/pipeline/context.ts';
-import { MINUTE, SECOND } from '../../src/time.ts';
+import { formatInstant, MINUTE, SECOND } from '../../src/time.ts';
 import { type Bench, runBench, wholeNumber } from '../command.ts';
 import { describeMachine } from '../machine.ts';
 import { said } from '../said.ts';
@@ -63,18 +63,7 @@ const peak: Bench<Options> = {
     const machine = await describeMachine(folder);
     const job = peakJob(systemClock.now(), minutes, seed);
     const partner = fork(fileURLToPath(new URL('./partner.ts', import.meta.url)), [JSON.stringify(job)], { execArgv: process.execArgv });
-    const { url } = (await messageOf(partner)) as { url: string };
-    const config = join(folder, 'tidemark.yaml');
-    await writeFile(join(folder, 'key'), KEY);
-    await writeFile(config, configurationText(url, pollSeconds));
-    const tidemark = (...given: string[]): Promise<string> =>
-      said(fileURLToPath(new URL('../../bin/tidemark', import.meta.url)), [...given, '--config', config, '--log-level', 'error']);
-    say(`${minutes} minutes live, and what is late`);
-    await tidemark('run', '--for', `${(job.to + LATEST - systemClock.now()) / SECOND + pollSeconds}s`);
-    say('the last sweep');
-    await tidemark('run', '--once', '--sweep');
-    partner.send('end');
-    const ended = (await messageOf(partner)) as Ended;
+    const { config, ended } = await live(folder, partner, job, { pollSeconds, say }).finally(() => partner.kill());
     say('the proof');
     return conclude(config, job, ended, [
       `machine    ${machine}`,
@@ -82,6 +71,28 @@ const peak: Bench<Options> = {
     ]);
   },
 };
+
+/** The program against the partner: live, then once more over everything. */
+async function live(
+  folder: string,
+  partner: ChildProcess,
+  job: PeakJob,
+  { pollSeconds, say }: { pollSeconds: number; say: (doing: string) => void },
+) {
+  const { url } = (await messageOf(partner)) as { url: string };
+  const config = join(folder, 'tidemark.yaml');
+  await writeFile(join(folder, 'key'), KEY);
+  await writeFile(config, configurationText(url, pollSeconds));
+  const tidemark = (...given: string[]): Promise<string> =>
+    said(fileURLToPath(new URL('../../bin/tidemark', import.meta.url)), [...given, '--config', config, '--log-level', 'error']);
+  say(`live until ${formatInstant(job.to)}, and what is late`);
+  await tidemark('run', '--for', `${(job.to + LATEST - systemClock.now()) / SECOND + pollSeconds}s`);
+  say('the last sweep');
+  await tidemark('run', '--once', '--sweep');
+  partner.send('end');
+  const ended = (await messageOf(partner)) as Ended;
+  return { config, ended };
+}
 
 async function conclude(config: string, job: PeakJob, { cpuSeconds, stats }: Ended, head: readonly string[]): Promise<number> {
   const configuration = loadConfiguration(config);
