@@ -1,6 +1,8 @@
 import { type Bench, runBench } from './command.ts';
 import { describeMachine } from './machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
+import { ratiosOf } from './ratios.ts';
+import { recordRatios } from './recorded.ts';
 import { screen } from './screen.ts';
 import { runStages } from './stages.ts';
 import { contradictions, judgeTable, recordTable } from './verdict.ts';
@@ -20,6 +22,7 @@ const stages: Bench<Options> = {
     const wrong = contradictions(options.workload, measurements);
     const judge = options.record && wrong.length === 0 ? recordTable : judgeTable;
     const table = judge(options.workload, measurements);
+    if (table === 'recorded now') recordRatios(ratiosOf(measurements.rounds));
     process.stdout.write(`\n${screen({ options, machine, measurements, table, contradictions: wrong })}`);
     return wrong.length > 0 || table === 'NOT AS EXPECTED' ? 1 : 0;
   },

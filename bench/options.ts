@@ -6,7 +6,7 @@ export interface Options {
   readonly workload: Workload;
   /** Times that the normalizer and what it is held against are run, in turns. */
   readonly runs: number;
-  /** Takes this run's table as the expected one. */
+  /** Takes this run's table as the expected one, and draws its ratios. */
   readonly record: boolean;
 }
 
@@ -16,7 +16,7 @@ export const HELP = `bench/run [--events N] [--runs N] [--seed N] [--record]
   --events N   payments events; default ${DEFAULT_WORKLOAD.events.toLocaleString('en')}; 100000 for a quick look, 2000000 for two batches
   --runs N     rounds of normalize, the floor and the textbook query; medians count; default 5
   --seed N     another workload; default ${DEFAULT_WORKLOAD.seed}
-  --record     writes the hash of the resulting table to bench/expected.json
+  --record     writes the hash of the resulting table to bench/expected.json, and draws the ratios in bench/ratios.svg
   Ends with 1 where the table is not the expected one. A bar that is missed is said, and is no error: the machine may be busy.
 `;
 

@@ -1,6 +1,6 @@
 import type { Usage } from './child.ts';
 import type { Options } from './options.ts';
-import { ratioLines } from './ratios.ts';
+import { ratioLine, ratiosOf, seenLine } from './ratios.ts';
 import type { Measurements, Round } from './stages.ts';
 import type { TableVerdict } from './verdict.ts';
 
@@ -30,7 +30,8 @@ export function screen(outcome: Outcome): string {
     ...stageRows(outcome),
     '',
     fetchLine(outcome),
-    ...ratioLines(measurements.rounds),
+    ...ratiosOf(measurements.rounds).map(ratioLine),
+    seenLine(measurements.rounds),
     `memory     ${Math.round(greatestPeak(measurements) / 2 ** 20)} MiB at most; bar 2048: ${verdict(greatestPeak(measurements) < BARS.peakBytes)}`,
     `table      ${count(load.result.inserted)} rows, hash ${measurements.table.result.hash}: ${table}`,
     ...contradictions.map((contradiction) => `WRONG      ${contradiction}`),
