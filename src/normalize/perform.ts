@@ -2,6 +2,7 @@ import type { Engine } from '../engine.ts';
 import { indexPages } from './index-task.ts';
 import { writeLines } from './lines-task.ts';
 import { refuse } from './refuse-task.ts';
+import { rewriteLines } from './rewrite-task.ts';
 import type { StatementResult, StatementTask, Task, TaskResult } from './tasks.ts';
 
 /** Does one task. Only statements need the engine: it is not opened before one comes. */
@@ -13,6 +14,8 @@ export async function perform(task: Task, engine: () => Promise<Engine>): Promis
       return refuse(task);
     case 'lines':
       return writeLines(task);
+    case 'rewrite':
+      return rewriteLines(task);
     case 'statements':
       return runStatements(task, await engine());
   }

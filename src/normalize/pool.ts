@@ -8,6 +8,7 @@ import type {
   LinesTask,
   RefuseResult,
   RefuseTask,
+  RewriteTask,
   StatementResult,
   StatementTask,
   Task,
@@ -19,7 +20,7 @@ export interface Pool {
   readonly threads: number;
   run(task: IndexTask): Promise<IndexResult>;
   run(task: RefuseTask): Promise<RefuseResult>;
-  run(task: LinesTask): Promise<LinesResult>;
+  run(task: LinesTask | RewriteTask): Promise<LinesResult>;
   run(task: StatementTask): Promise<StatementResult>;
   /** Waits for running tasks, then ends the threads. */
   close(): Promise<void>;

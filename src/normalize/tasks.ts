@@ -121,6 +121,18 @@ export interface LinesTask {
   readonly linesPath: string;
 }
 
+/** The records that an IndexTask wrote as they are, with what DuckDB's reader would lose written anew. */
+export interface RewriteTask {
+  readonly kind: 'rewrite';
+  readonly recordsPath: string;
+  /** Of all of them. */
+  readonly shape: ShapeJson;
+  readonly schema: RecordSchema;
+  /** Key and version fields. */
+  readonly fixed: readonly string[];
+  readonly linesPath: string;
+}
+
 export interface LinesPage extends PageBody {
   /** Whether some of its records must be looked at one by one. */
   readonly careful: boolean;
@@ -132,6 +144,7 @@ export interface LinesPage extends PageBody {
   readonly leftOut: string;
 }
 
+/** Of a LinesTask; where it is of a RewriteTask, nothing is discarded. */
 export interface LinesResult {
   readonly longest: number;
   /** Records that were written in another way than they landed. */
@@ -150,7 +163,7 @@ export interface StatementTask {
 }
 export type StatementResult = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-export type Task = IndexTask | RefuseTask | LinesTask | StatementTask;
+export type Task = IndexTask | RefuseTask | LinesTask | RewriteTask | StatementTask;
 export type TaskResult = IndexResult | RefuseResult | LinesResult | StatementResult;
 
 /** What a thread answers. */

@@ -4,8 +4,8 @@ import { mapConcurrent } from '../concurrency.ts';
 import { assert } from '../errors.ts';
 import { type Contract, mayMeet } from '../schema/contract.ts';
 import { recordNeedsProjection } from '../schema/project.ts';
-import { shapeFromJson } from '../schema/shape.ts';
-import { inputsOf, writtenInputs } from '../schema/transform.ts';
+import { emptyShape, mergeShape, shapeFromJson, shapeToJson } from '../schema/shape.ts';
+import { type Input, inputsOf, writtenInputs } from '../schema/transform.ts';
 import type { RecordSchema } from '../schema/types.ts';
 import { bodyAt, bringBody } from './bring.ts';
 import type { IndexedPage } from './close-page.ts';
@@ -78,10 +78,10 @@ interface Place {
 async function writeLines(work: PartsWork, group: PageGroup, number: number): Promise<WrittenLines | null> {
   const needed = group.pages.filter((page) => goesOn(work, page));
   if (needed.length === 0) return null;
-  const written = writtenRecords(work, group);
+  const written = await writtenRecords(work, group, number);
   if (written) return written;
   const pages = await mapConcurrent(needed, 8, (page) => linesPage(work, page));
-  const path = join(work.folder, `lines-${String(number).padStart(5, '0')}`);
+  const path = linesPath(work, number);
   const lines = await work.pool.run({
     kind: 'lines',
     indexPath: group.index,
@@ -90,20 +90,39 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
     schema: work.schema,
     fixed: fixedFields(work.definition),
     contract: work.contract,
-    inputs: writtenInputs(inputsOf(work.definition.transform ?? null), work.schema),
+    inputs: inputsFor(work),
     linesPath: path,
   });
   return { path, ...lines, without: [] };
 }
 
-/** The records as they were written when their pages were read, where DuckDB may read them so, and most of them go on. */
-function writtenRecords(work: PartsWork, { records, pages, lines }: PageGroup): WrittenLines | null {
+/**
+ * The records as they were written when their pages were read, where most of them go on; what DuckDB would lose of them is written anew.
+ * @returns null where they must be looked at one by one, or were not written.
+ */
+async function writtenRecords(work: PartsWork, { records, pages, lines }: PageGroup, number: number): Promise<WrittenLines | null> {
   const known = pages.map((page) => pageOf(work, page));
-  const isPlain = known.every((page) => page.refused.length === 0 && !isProjected(work, page));
-  if (records === null || !isPlain) return null;
+  if (records === null || known.some((page) => page.refused.length > 0)) return null;
   const without = pages.flatMap((p) => leftOutOf(work, p).map((i) => ({ p, i })));
-  return without.length > lines / 2 ? null : { ...records, exact: 0, discarded: {}, without };
+  if (without.length > lines / 2) return null;
+  if (!known.some((page) => isProjected(work, page))) return { ...records, exact: 0, discarded: {}, without };
+  if (inputsFor(work).length > 0 || known.some((page) => mayDiscard(work, page))) return null;
+  const shape = emptyShape();
+  for (const page of known) mergeShape(shape, shapeFromJson(page.shape));
+  const path = linesPath(work, number);
+  const rewritten = await work.pool.run({
+    kind: 'rewrite',
+    recordsPath: records.path,
+    shape: shapeToJson(shape),
+    schema: work.schema,
+    fixed: fixedFields(work.definition),
+    linesPath: path,
+  });
+  return { path, ...rewritten, without };
 }
+
+const linesPath = ({ folder }: PartsWork, number: number): string => join(folder, `lines-${String(number).padStart(5, '0')}`);
+const inputsFor = ({ definition, schema }: PartsWork): Input[] => writtenInputs(inputsOf(definition.transform ?? null), schema);
 
 function leftOutOf(work: PartsWork, page: number): number[] {
   const { positions = '' } = work.settled.leftOut.get(pageOf(work, page).source.key) ?? {};

@@ -172,6 +172,8 @@ export class IndexReader {
   /** Of what stands before the record's fields: `{"p":1,"i":2,"s":3,"e":4,"h":"…"`. */
   headStart = 0;
   headEnd = 0;
+  /** Of the line, its line feed excluded. */
+  lineEnd = 0;
   private readonly text: Buffer;
   private at = 0;
   private next = 0;
@@ -190,7 +192,8 @@ export class IndexReader {
     this.start = this.number(',"s":'.length);
     this.end = this.number(',"e":'.length);
     this.headEnd = this.at + ',"h":""'.length + HASH_LENGTH;
-    this.next = this.text.indexOf(LINE_FEED, this.headEnd) + 1;
+    this.lineEnd = this.text.indexOf(LINE_FEED, this.headEnd);
+    this.next = this.lineEnd + 1;
     return true;
   }
 
