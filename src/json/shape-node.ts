@@ -19,9 +19,12 @@ export class ShapeNode {
   /** Place in the captured fields, -1 where it is not wanted. */
   capture = -1;
   private index: Map<string, ShapeNode> | null = null;
+  private readonly limit: number;
 
-  constructor(name: string) {
+  /** @param limit names of members past which they are data. */
+  constructor(name: string, limit = MEMBER_LIMIT) {
     this.name = name;
+    this.limit = limit;
     this.pattern = namePattern(name);
   }
 
@@ -42,7 +45,7 @@ export class ShapeNode {
     this.index ??= new Map();
     const known = this.index.get(name);
     if (known) return known;
-    if (this.index.size >= MEMBER_LIMIT) {
+    if (this.index.size >= this.limit) {
       this.seen |= SEEN.crowded;
       return null;
     }

@@ -1,4 +1,4 @@
-import { DEPTH_LIMIT, SEEN, type Shape } from '../schema/shape.ts';
+import { DEPTH_LIMIT, FIELD_LIMIT, SEEN, type Shape } from '../schema/shape.ts';
 import { decomposeNumber, integerDigits, scale } from './number.ts';
 import { CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE, type Scanner } from './scanner.ts';
 import { ShapeNode } from './shape-node.ts';
@@ -29,7 +29,7 @@ export class ShapeReader {
   private readonly end: number;
   /** The last offset at which a word may be read. */
   private readonly last: number;
-  private readonly root = new ShapeNode('');
+  private readonly root = new ShapeNode('', FIELD_LIMIT);
   private objects = 0;
 
   /** @param scanner its end is the end of its bytes. */

@@ -132,7 +132,7 @@ export function grow(before: SchemaDocument, fixed: FixedColumns, pages: readonl
   let { schema } = before;
   for (const page of pages) {
     mergeShape(shape, shapeFromJson(page.shape));
-    const next = schemaOf(shape, fixed, schema.version + 1);
+    const next = schemaOf(shape, fixed, schema.version + 1, schema);
     const changes = diffSchemas(schema, next);
     if (changes.length === 0) continue;
     const after = fieldTree(next);

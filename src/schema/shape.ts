@@ -28,7 +28,7 @@ export const SEEN = {
   duplicate: 128,
   /** A text (or name) here holds a lone surrogate escape, which no UTF-8 text can hold. */
   surrogate: 256,
-  /** More than MEMBER_LIMIT names: they are data, not fields. */
+  /** More than MEMBER_LIMIT (of a record: FIELD_LIMIT) names: they are data, not fields. */
   crowded: 512,
   /** Nested deeper than DEPTH_LIMIT: what is below was not looked at, and is kept as JSON. */
   deep: 1024,
@@ -42,6 +42,8 @@ export const SEEN = {
 
 /** Names of one object, over all records, past which they are taken for data. */
 export const MEMBER_LIMIT = 500;
+/** The same of the records themselves: more of them than a table has columns for, since the rest has its place as well. */
+export const FIELD_LIMIT = 2000;
 /**
  * Levels below a record's top down to which shapes are taken. DuckDB takes twice the time for each level of arrays in arrays to plan their
  * way into JSON: a third of a second for twelve, half an hour for twenty-four.
@@ -52,14 +54,16 @@ export function emptyShape(): Shape {
   return { seen: 0, integerDigits: 0, scale: 0, element: null, members: null };
 }
 
-/** Adds what `from` saw to `into`, which is changed. */
-export function mergeShape(into: Shape, from: Shape): void {
+/** Adds what `from` saw of records to `into`, which is changed. */
+export const mergeShape = (into: Shape, from: Shape): void => merge(into, from, FIELD_LIMIT);
+
+function merge(into: Shape, from: Shape, limit: number): void {
   into.seen |= from.seen;
   into.integerDigits = Math.max(into.integerDigits, from.integerDigits);
   into.scale = Math.max(into.scale, from.scale);
-  if (from.element) mergeShape((into.element ??= emptyShape()), from.element);
+  if (from.element) merge((into.element ??= emptyShape()), from.element, MEMBER_LIMIT);
   if (from.members) mergeMembers((into.members ??= new Map()), from.members);
-  if (into.members && into.members.size > MEMBER_LIMIT) into.seen |= SEEN.crowded;
+  if (into.members && into.members.size > limit) into.seen |= SEEN.crowded;
   if (into.seen & SEEN.crowded) forgetMembers(into);
 }
 
@@ -79,7 +83,7 @@ function mergeMembers(into: Map<string, Shape>, from: ReadonlyMap<string, Shape>
   for (const [name, shape] of from) {
     let member = into.get(name);
     if (!member) into.set(name, (member = emptyShape()));
-    mergeShape(member, shape);
+    merge(member, shape, MEMBER_LIMIT);
   }
 }
 

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors.ts';
-import { DEPTH_LIMIT, MEMBER_LIMIT, SEEN, type Shape } from './shape.ts';
+import { DEPTH_LIMIT, FIELD_LIMIT, SEEN, type Shape } from './shape.ts';
 import { type ColumnType, DERIVED, LINEAGE, type Member, OVERFLOW, type RecordSchema } from './types.ts';
 
 const KINDS = SEEN.boolean | SEEN.number | SEEN.text | SEEN.array | SEEN.object;
@@ -9,6 +9,9 @@ const NAME_LIMIT = 255;
 
 /** Most leaves of a schema: a Parquet writer keeps buffers for each. Objects below the level at which there are more become JSON. */
 export const LEAF_LIMIT = 1000;
+
+/** Most columns that records' fields get. Those beyond have their values in `_overflow`. */
+export const COLUMN_LIMIT = 500;
 
 /** The narrowest type that holds every value of that shape exactly; objects `levels` deep are JSON. */
 export function typeOf(shape: Shape, levels = DEPTH_LIMIT): ColumnType {
@@ -45,9 +48,9 @@ function membersOf(shape: Shape, levels: number): Member[] {
 const isNameable = ({ name }: Member): boolean => name !== '' && name.length <= NAME_LIMIT && !name.includes('\0') && name.isWellFormed();
 
 /** Down to the deepest level at which the limit holds: a shape that grows never gets a deeper one, so that types only widen. */
-function fieldsWithin(shape: Shape): Member[] {
+function fieldsWithin(shape: Shape, overflow: ReadonlySet<string>): Member[] {
   for (let levels = DEPTH_LIMIT; ; levels--) {
-    const fields = membersOf(shape, levels);
+    const fields = membersOf(shape, levels).filter(({ name }) => !overflow.has(name));
     if (levels === 0 || countLeaves(fields) <= LEAF_LIMIT) return fields;
   }
 }
@@ -75,21 +78,39 @@ export interface FixedColumns {
   readonly fields: readonly string[];
 }
 
+const NOTHING: RecordSchema = { version: 0, fields: [], overflow: [] };
+
 /**
  * The columns of records of that shape.
- * @throws SCHEMA where the records have more top-level fields than a table may have columns.
+ * @param before the schema so far: where there are more fields than columns, those that have one keep it.
+ * @throws SCHEMA where there are so many fields that their names must be data.
  */
-export function schemaOf(shape: Shape, fixed: FixedColumns, version: number): RecordSchema {
+export function schemaOf(shape: Shape, fixed: FixedColumns, version: number, before: RecordSchema = NOTHING): RecordSchema {
   if (shape.seen & SEEN.crowded) throw tooWide();
-  const all = fieldsWithin(shape).filter((field) => !fixed.fields.includes(field.name));
+  const isFixed = (field: Member): boolean => fixed.fields.includes(field.name);
+  const all = membersOf(shape, DEPTH_LIMIT).filter((field) => !isFixed(field));
   const odd = overflowing(all, fixed.columns);
-  return { version, fields: all.filter((field) => !odd.has(field.name)), overflow: [...odd].sort() };
+  for (const name of withoutColumn(
+    all.flatMap((field) => (odd.has(field.name) ? [] : [field.name])),
+    before,
+  ))
+    odd.add(name);
+  return { version, fields: fieldsWithin(shape, odd).filter((field) => !isFixed(field)), overflow: [...odd].sort() };
+}
+
+/** Names, in ascending order, that there is no column for. */
+function withoutColumn(names: readonly string[], before: RecordSchema): readonly string[] {
+  if (names.length <= COLUMN_LIMIT) return [];
+  const columns = new Set(before.fields.map(({ name }) => name));
+  const overflow = new Set(before.overflow);
+  const rank = (name: string): number => (columns.has(name) ? 0 : overflow.has(name) ? 2 : 1);
+  return names.toSorted((a, b) => rank(a) - rank(b)).slice(COLUMN_LIMIT);
 }
 
 function tooWide(): TidemarkError {
   return new TidemarkError({
     code: 'SCHEMA',
-    message: `The records have more than ${MEMBER_LIMIT} different top-level fields`,
+    message: `The records have more than ${FIELD_LIMIT} different top-level fields`,
     hint: 'Field names seem to be data. Nothing was loaded; the raw pages are kept. Point response.records at objects with stable fields.',
   });
 }

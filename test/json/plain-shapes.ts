@@ -1,6 +1,6 @@
 import { decomposeNumber, integerDigits, scale } from '../../src/json/number.ts';
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, Scanner } from '../../src/json/scanner.ts';
-import { DEPTH_LIMIT, emptyShape, forgetMembers, MEMBER_LIMIT, SEEN, type Shape } from '../../src/schema/shape.ts';
+import { DEPTH_LIMIT, emptyShape, FIELD_LIMIT, forgetMembers, MEMBER_LIMIT, SEEN, type Shape } from '../../src/schema/shape.ts';
 
 /** What the product's reader is to find of an array of records, found the plain way: byte by byte, a call for each token. */
 export interface PlainReading {
@@ -72,7 +72,7 @@ function objectOf(scanner: Scanner, shape: Shape, depth: number, member: Member)
     if (!name.isWellFormed()) shape.seen |= SEEN.surrogate;
     scanner.peek();
     const from = scanner.at;
-    if (!members.has(name) && members.size >= MEMBER_LIMIT) {
+    if (!members.has(name) && members.size >= (depth === 0 ? FIELD_LIMIT : MEMBER_LIMIT)) {
       shape.seen |= SEEN.crowded;
       skipped(scanner, shape, depth + 1);
       filled = true;

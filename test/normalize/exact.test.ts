@@ -91,6 +91,27 @@ describe('exactness', () => {
     expect(found.get('c')).toEqual(new Map());
   });
 
+  test('R10: of more fields than a table has columns for, every value comes back', async () => {
+    const fields = Array.from({ length: 900 }, (_, at) => [`f${at}`, `{"n":${at}.50,"t":[${at},"x"]}`] as const);
+    const text = (id: string, some: typeof fields): string =>
+      `{"id":"${id}","updated_at":"2026-11-20T10:00:00Z","v":1,${some.map(([name, value]) => `"${name}":${value}`).join(',')}}`;
+    const found = await valuesIn([[text('a', fields), text('few', fields.slice(0, 3))], [text('b', fields.slice(400))]]);
+    expect([...found].map(([id, leaves]) => [id, leaves.size])).toEqual([
+      ['a', 2700],
+      ['b', 1500],
+      ['few', 9],
+    ]);
+    for (const [id, at] of [
+      ['a', 0],
+      ['a', 899],
+      ['b', 650],
+    ] as const) {
+      expect(found.get(id)?.get(`["f${at}","n"]`), `${id} ${at}`).toBe(found.get('a')?.get(`["f${at}","n"]`));
+      expect(found.get(id)?.get(`["f${at}","t",1]`)).toBe('"x"');
+    }
+    expect(found.get('a')?.get('["f899","n"]')).toBe('8995e-1');
+  });
+
   test('R10: a page whose neighbours force the exact path gives the same rows as it gives alone', async () => {
     const more = (id: string, rest: string): string => `{"id":"${id}","updated_at":"2026-11-20T10:00:00Z","v":1,${rest}}`;
     const records = [

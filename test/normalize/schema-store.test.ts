@@ -92,10 +92,25 @@ describe('the schema of a stream', () => {
     );
   });
 
+  test('of more fields than a table has columns for, those that have one keep it, and the rest overflows', async () => {
+    const store = memoryStore();
+    const many = (count: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${String(at).padStart(4, '0')}`, at]));
+    await grow(store, [pageOf('p1', { zz: 1, o: { p: 1 } })]);
+    const wide = await grow(store, [pageOf('p2', many(700))]);
+    expect(wide.fields).toHaveLength(500);
+    expect(wide.fields.map(({ name }) => name)).toEqual(expect.arrayContaining(['f0000', 'f0497', 'o', 'zz']));
+    expect(wide.fields.find(({ name }) => name === 'o')?.type.kind).toBe('struct');
+    expect(wide.overflow).toEqual(Object.keys(many(700)).slice(498));
+    const wider = await grow(store, [pageOf('p3', { ...many(10), a: 1 })]);
+    expect(wider.fields).toEqual(wide.fields);
+    expect(wider.overflow).toEqual(['a', ...wide.overflow]);
+  });
+
   test('records whose field names are data are refused, and the schema stays as it was', async () => {
     const store = memoryStore();
     const before = await grow(store, [pageOf('p1', { a: 1 })]);
-    const wide = Object.fromEntries(Array.from({ length: 501 }, (_, at) => [`f${at}`, at]));
+    const wide = Object.fromEntries(Array.from({ length: 2001 }, (_, at) => [`f${at}`, at]));
     await expect(grow(store, [pageOf('p2', wide)])).rejects.toMatchObject({ code: 'SCHEMA' });
     expect((await readSchema(store, 'events'))?.schema).toEqual(before);
   });
