@@ -23,7 +23,7 @@ const HELP = `bench/run flat [--rows N,N,…] [--pairs N]
 
   Loads batches of ${BATCH_ROWS.toLocaleString('en')} rows, half new and half later versions, into a table that grows, in turns with a bare MERGE of such a file.
   --rows N,N,…  rows of the table; default 1000000,10000000,50000000
-  --pairs N     loads of each kind at each size; medians count; default 3
+  --pairs N     loads of each kind at each size; medians count; default 5
 `;
 
 type One = Measured<{ rows: number }>;
@@ -42,7 +42,7 @@ const flat: Bench<Options> = {
     const { values } = parseArgs({ args: [...args], options: { rows: text, pairs: text, help: { type: 'boolean', default: false } } });
     if (values.help) return null;
     const sizes = (values.rows ?? '1000000,10000000,50000000').split(',').map((size) => wholeNumber('--rows', size, 0, 1_000_000));
-    return { sizes: sizes.toSorted((a, b) => a - b), pairs: wholeNumber('--pairs', values.pairs, 3, 1) };
+    return { sizes: sizes.toSorted((a, b) => a - b), pairs: wholeNumber('--pairs', values.pairs, 5, 1) };
   },
   bytes: ({ sizes }) => Math.max(...sizes) * BYTES_A_ROW + BYTES_BESIDE,
   run: async (folder, { sizes, pairs }, say) => {
@@ -53,13 +53,15 @@ const flat: Bench<Options> = {
     await fetchFromPartner(job);
     await runStage('stage-normalize.ts', job);
     await runStage('stage-load.ts', job);
-    await runStage('flat/stage-hundreds.ts', job, String(sizes.length * pairs * 2));
+    await runStage('flat/stage-hundreds.ts', job, String(sizes.length * loadsOf(pairs)));
     const measured: Sized[] = [];
     for (const [order, rows] of sizes.entries()) {
       say(`growing the table to ${rows.toLocaleString('en')} rows`);
       await runStage('flat/stage-grow.ts', job, String(rows));
       say('loading batches');
-      measured.push({ rows, ...(await inTurns(job, order * pairs * 2, pairs)) });
+      // The first one after the table grew reads what none after it reads again.
+      await runStage('flat/stage-one.ts', job, 'merge', String(order * loadsOf(pairs)));
+      measured.push({ rows, ...(await inTurns(job, order * loadsOf(pairs) + 1, pairs)) });
     }
     process.stdout.write(`\n${screen(machine, measured)}`);
     const wrong = measured.flatMap(({ tidemark, merge }) => [...tidemark, ...merge]).filter(({ result }) => result.rows !== BATCH_ROWS);
@@ -67,6 +69,8 @@ const flat: Bench<Options> = {
     return wrong.length > 0 ? 1 : 0;
   },
 };
+
+const loadsOf = (pairs: number): number => 1 + 2 * pairs;
 
 /** The one that begins changes from pair to pair. */
 async function inTurns(job: Job, from: number, pairs: number): Promise<Pick<Sized, 'tidemark' | 'merge'>> {
@@ -82,6 +86,7 @@ async function inTurns(job: Job, from: number, pairs: number): Promise<Pick<Size
 
 function screen(machine: string, measured: readonly Sized[]): string {
   const seconds = (all: readonly One[]): number => median(all.map((one) => one.seconds));
+  const spent = (all: readonly One[]): string => `${spread(all.map((one) => one.seconds))} s (${cpu(all)} CPU-s)`;
   const cpu = (all: readonly One[]): string => median(all.map((one) => one.cpuSeconds)).toFixed(1);
   const first = seconds(measured[0]?.tidemark ?? []);
   return `${[
@@ -92,8 +97,8 @@ function screen(machine: string, measured: readonly Sized[]): string {
       const paces = tidemark.map((one, pair) => (merge[pair]?.seconds ?? 0) / one.seconds);
       return [
         `${rows.toLocaleString('en').padStart(11)} rows`,
-        `load ${seconds(tidemark).toFixed(2)} s (${cpu(tidemark)} CPU-s)`,
-        `bare MERGE ${seconds(merge).toFixed(2)} s (${cpu(merge)} CPU-s)`,
+        `load ${spent(tidemark)}`,
+        `bare MERGE ${spent(merge)}`,
         `load at ${spread(paces)} of it; bar ${BAR}: ${median(paces) >= BAR ? 'ok' : 'MISSED'}`,
         `${(seconds(tidemark) / first).toFixed(2)} × the smallest`,
       ].join('   ');
