@@ -3,7 +3,7 @@ import type { Engine } from '../engine.ts';
 import { isTidemarkError, TidemarkError } from '../errors.ts';
 import type { Batch } from '../manifest/documents.ts';
 import type { Stream } from '../stream.ts';
-import { assertHolds, countFileRows, deleteOlder, findHeld, insertRows, inspectFiles } from './merge.ts';
+import { assertHolds, breakTies, countFileRows, countTies, deleteOlder, findHeld, insertRows, inspectFiles } from './merge.ts';
 import * as sql from './statements.ts';
 import { moveWatermark, type StreamTable, transaction } from './tables.ts';
 import { numberOf, textOf } from './values.ts';
@@ -127,12 +127,14 @@ async function holdFence(engine: Engine, stream: string, token: number): Promise
   });
 }
 
-/** Its three statements say themselves how many rows they changed: no row of the table has to be counted. */
+/** Its statements say themselves how many rows they changed: no row of the table has to be counted. */
 async function merge(engine: Engine, work: BatchWork, table: StreamTable): Promise<sql.MergeCounts> {
   const { stream, batch, files, now } = work;
   if (files.length === 0) return { inserted: 0, updated: 0, unchanged: 0 };
-  await engine.run(findHeld(stream, files, batch.transform ?? 0));
-  const updated = await changedRows(engine, deleteOlder(stream));
+  await engine.run(findHeld(stream, table.schema, files));
+  const [row] = await engine.rows(countTies);
+  if (numberOf(row?.['ties']) > 0) await engine.run(breakTies(stream, table.schema, files, batch.transform ?? 0));
+  const updated = await changedRows(engine, deleteOlder(stream, table.schema));
   const written = await changedRows(engine, insertRows(stream, batch.schema, table.schema, files, now));
   return { inserted: written - updated, updated, unchanged: batch.counts.rows - written };
 }

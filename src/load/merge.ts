@@ -30,41 +30,84 @@ FROM (
 }
 
 /*
- * The merge keeps of each key the greater of (version, content hash), in three statements of one transaction: which keys of the batch the
- * table holds, away with the older rows among those, in with the batch's rows but for those that lost. DuckDB's own MERGE comes to the
- * same (it, too, replaces a row with nested columns), but joins whole rows where these join keys: into a filled table, at twice to three
- * times the CPU.
+ * The merge keeps of each key the greater of (version, content hash), in statements of one transaction: which keys of the batch the table
+ * holds, away with the older rows among those, in with the batch's rows but for those that lost. DuckDB's own MERGE comes to the same (it,
+ * too, replaces a row with nested columns), but joins whole rows where these join keys: into a filled table, at twice to three times the
+ * CPU. Of the table's rows only keys and versions are read, and content hashes, the longest of the columns in question, only where versions
+ * are equal; what was found is found again by its place in the table.
  */
 
 /** By number, so that no name of the stream's meets `is_newer`. */
 const heldKey = (index: number): string => `key_${index}`;
 
+/** Tells a row by its place, which DuckDB calls rowid; where a field bears that name, by its key. */
+interface Places {
+  /** For the list of what is held. */
+  readonly noted: readonly string[];
+  /** Whether `curated` and `held` are the same row. */
+  readonly same: string;
+}
+
+function placesOf(stream: Stream, schema: RecordSchema): Places {
+  const isTaken = columnsOf(stream, schema).some(({ name }) => name.toLowerCase() === 'rowid');
+  if (isTaken) return { noted: [], same: matchesHeld(stream, 'curated') };
+  return { noted: ['curated.rowid AS row_place'], same: 'curated.rowid = held.row_place' };
+}
+
 /**
- * Makes the table `held`: the keys of the batch that the curated table has, and whether the batch's row is the greater. The same observation
- * again is not, so the row keeps the lineage of its first landing; unless a greater transform has read it: the older one's row is never
- * the greater, whichever comes last. Texts compare by their bytes, as the hash's hex digits must.
- * @param transform version that made the batch. Where it is 0, none of the table's rows is of a smaller one.
+ * Makes the table `held`: the keys of the batch that the curated table has, and whether the batch's row is the greater; NULL where both are
+ * of one version.
  */
-export function findHeld(stream: Stream, files: readonly string[], transform: number): string {
+export function findHeld(stream: Stream, schema: RecordSchema, files: readonly string[]): string {
   const keys = keyNames(stream).map(identifier);
-  const [mine, theirs] = transform === 0 ? [[], []] : [[transform], ['coalesce(made.transform, 0)']];
-  const made = transform === 0 ? '' : `\n${transformOfRow(stream)}`;
-  const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
+  const [mine, theirs] = ['incoming', 'curated'].map(
+    (of) =>
+      `(${versionNames(stream)
+        .map((name) => `${of}.${identifier(name)}`)
+        .join(', ')})`,
+  );
+  const noted = keys.map((name, index) => `incoming.${name} AS ${heldKey(index)}`);
   return `
 CREATE OR REPLACE TEMP TABLE held AS
-SELECT ${keys.map((name, index) => `incoming.${name} AS ${heldKey(index)}`).join(', ')},
-  (${[...order.map((name) => `incoming.${name}`), ...mine].join(', ')}) > (${[...order.map((name) => `curated.${name}`), ...theirs].join(', ')}) AS is_newer
+SELECT ${[...noted, ...placesOf(stream, schema).noted].join(', ')}, CASE WHEN ${mine} <> ${theirs} THEN ${mine} > ${theirs} END AS is_newer
 FROM ${tableSql(stream)} AS curated JOIN (FROM ${readFiles(files)}) AS incoming
-ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})${made}`;
+ON (${keys.map((name) => `curated.${name} = incoming.${name}`).join(' AND ')})`;
+}
+
+export const countTies = 'SELECT count(*) AS ties FROM temp.held WHERE is_newer IS NULL';
+
+/**
+ * Decides those of one version by the content hash. The same observation again is not the greater, so the row keeps the lineage of its first
+ * landing; unless a greater transform has read it: the older one's row is never the greater, whichever comes last. Texts compare by their
+ * bytes, as the hash's hex digits must.
+ * @param transform version that made the batch. Where it is 0, none of the table's rows is of a smaller one.
+ */
+export function breakTies(stream: Stream, schema: RecordSchema, files: readonly string[], transform: number): string {
+  const hash = identifier(LINEAGE.contentHash);
+  const [mine, theirs] = transform === 0 ? [[], []] : [[transform], ['coalesce(made.transform, 0)']];
+  const made = transform === 0 ? '' : `\n  ${transformOfRow(stream)}`;
+  return `
+UPDATE temp.held AS held SET is_newer = tie.is_newer
+FROM (
+  SELECT ${keyNames(stream)
+    .map((_, index) => `held.${heldKey(index)}`)
+    .join(', ')},
+    (${[`incoming.${hash}`, ...mine].join(', ')}) > (${[`curated.${hash}`, ...theirs].join(', ')}) AS is_newer
+  FROM ${tableSql(stream)} AS curated
+  JOIN (FROM temp.held WHERE is_newer IS NULL) AS held ON (${placesOf(stream, schema).same})
+  JOIN (FROM ${readFiles(files)}) AS incoming ON (${matchesHeld(stream, 'incoming')})${made}
+) AS tie
+WHERE ${keyNames(stream)
+    .map((_, index) => `held.${heldKey(index)} = tie.${heldKey(index)}`)
+    .join(' AND ')}`;
 }
 
 const transformOfRow = (stream: Stream): string =>
   `LEFT JOIN tidemark.transforms AS made ON (made.stream = ${literal(stream.name)} AND made.batch = curated.${LINEAGE.batch})`;
 
-/** By key: a rowid would do, but a stream may have a field of that name. */
-export const deleteOlder = (stream: Stream): string => `
+export const deleteOlder = (stream: Stream, schema: RecordSchema): string => `
 DELETE FROM ${tableSql(stream)} AS curated USING temp.held AS held
-WHERE held.is_newer AND ${matchesHeld(stream, 'curated')}`;
+WHERE held.is_newer AND ${placesOf(stream, schema).same}`;
 
 /** Whole rows go from the files into the table: what is joined with them are keys alone, of the rows that lost. */
 export function insertRows(stream: Stream, from: RecordSchema, to: RecordSchema, files: readonly string[], now: Micros): string {
