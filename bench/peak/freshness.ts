@@ -1,5 +1,5 @@
 import type { Micros } from '../../src/clock.ts';
-import type { Warehouse } from '../../src/load/warehouse.ts';
+import type { CuratedRow, Warehouse } from '../../src/load/warehouse.ts';
 import type { RecordSource } from '../../src/partner/record-source.ts';
 import type { Stream } from '../../src/stream.ts';
 
@@ -9,15 +9,24 @@ export interface RowFreshness {
   readonly took: Micros;
 }
 
-/** @returns one for each row of the table whose version showed from `from` on. A row says when it was loaded, but not what stood there before. */
-export async function freshnessOf(warehouse: Warehouse, stream: Stream, source: RecordSource, from: Micros): Promise<RowFreshness[]> {
-  const shown = visibleTimes(source, from);
-  const found: RowFreshness[] = [];
-  for await (const { key, version, loadedAt } of warehouse.contents(stream)) {
-    const visibleAt = shown.get(nameOf(key, version));
-    if (visibleAt !== undefined) found.push({ visibleAt, took: loadedAt - visibleAt });
+/** Takes the freshness of each row that passes whose version showed from `from` on. A row says when it was loaded, but not what stood there before. */
+export class FreshnessMeter {
+  readonly rows: RowFreshness[] = [];
+  private readonly warehouse: Warehouse;
+  private readonly shown: ReadonlyMap<string, Micros>;
+
+  constructor(warehouse: Warehouse, source: RecordSource, from: Micros) {
+    this.warehouse = warehouse;
+    this.shown = visibleTimes(source, from);
   }
-  return found;
+
+  async *contents(stream: Stream): AsyncIterable<CuratedRow> {
+    for await (const row of this.warehouse.contents(stream)) {
+      const visibleAt = this.shown.get(nameOf(row.key, row.version));
+      if (visibleAt !== undefined) this.rows.push({ visibleAt, took: row.loadedAt - visibleAt });
+      yield row;
+    }
+  }
 }
 
 function visibleTimes(source: RecordSource, from: Micros): Map<string, Micros> {

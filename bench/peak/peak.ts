@@ -17,7 +17,7 @@ import { formatInstant, MINUTE, SECOND } from '../../src/time.ts';
 import { type Bench, runBench, wholeNumber } from '../command.ts';
 import { describeMachine } from '../machine.ts';
 import { said } from '../said.ts';
-import { freshnessOf, type RowFreshness } from './freshness.ts';
+import { FreshnessMeter, type RowFreshness } from './freshness.ts';
 import { BURST_FACTOR, configurationText, KEY, LATEST, type PeakJob, peakJob, RECORDS_PER_SECOND } from './world.ts';
 
 /** The whole line at the pace of 300 million events a day, in real time against a hostile partner, with a promotion's bursts. */
@@ -100,10 +100,11 @@ async function conclude(config: string, job: PeakJob, { cpuSeconds, stats }: End
   if (!stream) throw new Error('the configuration of the bench has no stream');
   const context = await openContext(configuration, { clock: systemClock, log: silentLog });
   const source = createWorld(worldOptions(job.settings)).payments;
-  const rows = await freshnessOf(context.warehouse, stream, source, job.from);
+  const meter = new FreshnessMeter(context.warehouse, source, job.from);
   const now = job.to + LATEST;
-  const proof = await prove(context.warehouse, stream, { truth: () => truth(source, { now }) });
+  const proof = await prove(meter, stream, { truth: () => truth(source, { now }) });
   await context.close();
+  const { rows } = meter;
   const inBursts = rows.filter(({ visibleAt }) =>
     job.settings.payments?.surges?.some(({ from, to }) => visibleAt >= from && visibleAt < to),
   );

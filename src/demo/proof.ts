@@ -37,7 +37,7 @@ interface Expected {
 const SAMPLES = 12;
 
 /** Columns that the configuration alone gives a value are not part of the partner's truth. */
-export async function prove(warehouse: Warehouse, stream: Stream, partner: Pick<Partner, 'truth'>): Promise<Proof> {
+export async function prove(warehouse: Pick<Warehouse, 'contents'>, stream: Stream, partner: Pick<Partner, 'truth'>): Promise<Proof> {
   const expected = new Map<string, Expected>();
   for (const { key, body, rivals } of partner.truth(stream.name as StreamName)) {
     expected.set(JSON.stringify(key), winner([body, ...rivals].map((text) => expectation(stream, text))));
