@@ -30,6 +30,8 @@ export interface Resolution {
   readonly reason: string;
   /** Who said so; absent where the program found out by itself. */
   readonly by?: string;
+  /** The window that covers the gap; absent where no window does, and where it was written before windows were named. */
+  readonly window?: Window;
   readonly at: Micros;
 }
 
@@ -91,9 +93,10 @@ export async function resolveDeadLetter(
   effects: { readonly store: ObjectStore; readonly clock: { now(): Micros } },
   { id, stream }: Pick<DeadLetter, 'id' | 'stream'>,
   reason: string,
-  by?: string,
+  { by, window }: Pick<Resolution, 'by' | 'window'> = {},
 ): Promise<void> {
-  const resolution: Resolution = { format: 1, id, stream, reason, ...(by !== undefined && { by }), at: effects.clock.now() };
+  const named = { ...(by !== undefined && { by }), ...(window && { window }) };
+  const resolution: Resolution = { format: 1, id, stream, reason, ...named, at: effects.clock.now() };
   await createJson(effects.store, resolutionKey(stream, id), resolution);
 }
 
@@ -200,7 +203,7 @@ export async function resolveCovered(job: WindowJob, gaps: readonly Gap[], asked
   const since = window.kind === 'backfill' ? askedSince : Math.max(askedSince, window.end);
   const covered = open.filter(({ letter: { gap, at } }) => gap !== null && at <= since && isCovered(gap, window, gaps));
   for (const { letter } of covered)
-    await resolveDeadLetter(effects, letter, `the ${window.kind} window ${windowName(window)} covers the gap`);
+    await resolveDeadLetter(effects, letter, `the ${window.kind} window ${windowName(window)} covers the gap`, { window });
   return covered.map(({ letter }) => letter.id);
 }
 

@@ -42,7 +42,7 @@ export async function repairByLookup(
   if (lookups.lookedUp.length > 0) await noteLookups(effects, letter, lookups.lookedUp, by);
   if (complete === null) return { letter, outcome: 'open', ...lookups };
   const answered = await assertAnswered(effects, stream, id);
-  await resolveDeadLetter(effects, letter, `${answered} looked up one by one, said to be all: ${complete}`, by);
+  await resolveDeadLetter(effects, letter, `${answered} looked up one by one, said to be all: ${complete}`, { by });
   return { letter, outcome: 'resolved', ...lookups };
 }
 

@@ -18,7 +18,7 @@ const NOW = instant('2026-11-20T12:00:00Z');
 const GAP = { from: NOW - 3 * HOUR, to: NOW - 3 * HOUR + MINUTE };
 const POLL: Window = { kind: 'poll', start: NOW - 4 * HOUR, end: NOW - 2 * HOUR };
 
-async function repaired(isResolved = true): Promise<ObjectStore> {
+async function repaired(isResolved = true, by?: Window): Promise<ObjectStore> {
   const store = memoryStore();
   const id = `${windowName(POLL)}-page-000002-12345678`;
   await createJson(store, deadLetterKey('payments', id), {
@@ -28,7 +28,8 @@ async function repaired(isResolved = true): Promise<ObjectStore> {
     gap: GAP,
     at: NOW,
   });
-  if (isResolved) await resolveDeadLetter({ store, clock: { now: () => NOW } }, { id, stream: 'payments' }, 'asked again');
+  if (isResolved)
+    await resolveDeadLetter({ store, clock: { now: () => NOW } }, { id, stream: 'payments' }, 'asked again', by && { window: by });
   return store;
 }
 
@@ -48,6 +49,15 @@ describe('R18: a gap that was asked again holds the watermark back until what ca
     expect(await unloadedRepairs({ store }, stream, leaseOf(pending('sweep', GAP.to)), GAP.from, null), 'it left the gap out').toEqual([]);
     expect(await unloadedRepairs({ store }, stream, leaseOf(pending('poll')), GAP.from, null), 'polls hold it themselves').toEqual([]);
     expect(await unloadedRepairs({ store }, stream, leaseOf(sweep), GAP.from + 1, null), 'it was passed long ago').toEqual([]);
+  });
+
+  test('but for no other window over that time than the one that covers the gap', async () => {
+    const [sweep, other] = [pending('sweep'), pending('sweep', GAP.from - 2 * HOUR)];
+    const store = await repaired(true, sweep.window);
+    expect(await unloadedRepairs({ store }, stream, leaseOf(other, sweep), GAP.from, null)).toEqual([GAP]);
+    expect(await unloadedRepairs({ store }, stream, leaseOf(other), GAP.from, null), 'nobody may ever load it').toEqual([]);
+    const again = { ...sweep, manifest: 'another generation' };
+    expect(await unloadedRepairs({ store }, stream, leaseOf(again), GAP.from, null), 'asked anew').toEqual([GAP]);
   });
 
   test('also where it was a backfill, which has a head of its own', async () => {

@@ -17,12 +17,8 @@ export const LOADING: readonly Mutant[] = [
     edits: [
       {
         file: 'src/load/merge.ts',
-        from: `  const order = [...versionNames(stream), LINEAGE.contentHash].map(identifier);
-  return \`
-CREATE`,
-        to: `  const order = versionNames(stream).map(identifier);
-  return \`
-CREATE`,
+        from: `(\${[\`incoming.\${hash}\`, ...mine].join(', ')}) > (\${[\`curated.\${hash}\`, ...theirs].join(', ')}) AS is_newer`,
+        to: `false AS is_newer`,
       },
     ],
   },
@@ -33,8 +29,8 @@ CREATE`,
     edits: [
       {
         file: 'src/load/merge.ts',
-        from: `  (\${[...order.map((name) => \`incoming.\${name}\`), ...mine].join(', ')}) > (\${[...order.map((name) => \`curated.\${name}\`), ...theirs].join(', ')}) AS is_newer`,
-        to: `  (\${[...order.map((name) => \`incoming.\${name}\`), ...mine].join(', ')}) <> (\${[...order.map((name) => \`curated.\${name}\`), ...theirs].join(', ')}) AS is_newer`,
+        from: `CASE WHEN \${mine} <> \${theirs} THEN \${mine} > \${theirs} END AS is_newer`,
+        to: `CASE WHEN \${mine} <> \${theirs} THEN true END AS is_newer`,
       },
     ],
   },
