@@ -6,7 +6,9 @@ import { LineBuffer } from '../page/line-buffer.ts';
 import { IndexReader, numberIndex, type RecordCheck, writeIndex } from '../page/page-index.ts';
 import { needsCare, onOneLine } from '../page/record.ts';
 import { mayMeet } from '../schema/contract.ts';
-import { type Shape, shapeToJson } from '../schema/shape.ts';
+import { recordNeedsProjection } from '../schema/project.ts';
+import { SEEN, type Shape, shapeFromJson, shapeToJson } from '../schema/shape.ts';
+import { schemaOf } from '../schema/union.ts';
 import { unfold } from '../store/compress.ts';
 import { damagedIndex, measureForeign, readBody, verifyBody } from './body.ts';
 import { frozenCheck, keyOf } from './frozen.ts';
@@ -34,8 +36,9 @@ export function indexPages(task: IndexTask): IndexResult {
       else {
         const { body, measured } = indexBody(page, task, refused);
         pages.push(measured);
-        // Records that must be looked at one by one wait until the schema is known, and so do their neighbours.
-        isWhole &&= !measured.careful;
+        // Records that must be looked at one by one wait until the schema is known, and so do their neighbours; so do those that will
+        // surely be rewritten: it is less to read a body again than lines that were written in vain.
+        isWhole &&= !measured.careful && !isRewritten(shapeFromJson(measured.shape));
         if (isWhole) whole?.add(wholeRecords(body, lines.bytes()));
       }
       index.add(lines);
@@ -92,6 +95,10 @@ function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): {
 function checkOf({ frozen }: IndexTask, shape: Shape): RecordCheck | null {
   return frozen && mayMeet(shape, frozen.contract).freeze ? frozenCheck(frozen) : null;
 }
+
+/** Whatever other pages hold: their shapes only widen the schema. */
+const isRewritten = (shape: Shape): boolean =>
+  (shape.seen & SEEN.crowded) !== 0 || recordNeedsProjection(shape, schemaOf(shape, { columns: [], fields: [] }, 1));
 
 function wholeRecords(landed: Buffer, index: Buffer): LineBuffer {
   records.clear();
