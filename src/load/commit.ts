@@ -5,7 +5,7 @@ import type { Batch } from '../manifest/documents.ts';
 import type { Stream } from '../stream.ts';
 import { assertHolds, breakTies, countFileRows, countTies, deleteOlder, findHeld, insertRows, inspectFiles } from './merge.ts';
 import * as sql from './statements.ts';
-import { moveWatermark, type StreamTable, transaction } from './tables.ts';
+import { moveWatermark, requireStreamTable, type StreamTable, transaction } from './tables.ts';
 import { numberOf, textOf } from './values.ts';
 import type { LoadOutcome } from './warehouse.ts';
 
@@ -84,13 +84,12 @@ function corrupt(batch: Batch, what: string, cause?: unknown): TidemarkError {
  * The one transaction of a load: merge, ledger, audit and watermark, or nothing.
  * @throws FENCED where the fence is not at `token` any more; UnknownOutcome where COMMIT failed.
  */
-export async function commitBatch(engine: Engine, work: BatchWork, table: StreamTable, token: number): Promise<LoadOutcome> {
-  assertHolds(work.stream, work.batch.schema, table.schema);
+export async function commitBatch(engine: Engine, work: BatchWork, token: number): Promise<LoadOutcome> {
   let committing = false;
   try {
     return await transaction(
       engine,
-      () => mergeBatch(engine, work, table, token),
+      () => mergeBatch(engine, work, token),
       () => (committing = true),
     );
   } catch (error) {
@@ -99,9 +98,12 @@ export async function commitBatch(engine: Engine, work: BatchWork, table: Stream
   }
 }
 
-async function mergeBatch(engine: Engine, work: BatchWork, table: StreamTable, token: number): Promise<LoadOutcome> {
+async function mergeBatch(engine: Engine, work: BatchWork, token: number): Promise<LoadOutcome> {
   const { stream, batch, watermark, now } = work;
   await holdFence(engine, stream.name, token);
+  // Only now: whoever was held up since the fence was taken may find the table altered by another.
+  const table = await requireStreamTable(engine, stream);
+  assertHolds(stream, batch.schema, table.schema);
   const queryId = `${stream.name}.${token}`;
   const counts = await merge(engine, work, table);
   await engine.run(sql.insertLedgerEntry(batch, counts, queryId, now));

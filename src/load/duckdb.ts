@@ -149,12 +149,12 @@ export class DuckDBWarehouse implements Warehouse {
 }
 
 async function loadOnce(engine: Engine, work: BatchWork): Promise<LoadOutcome> {
-  const table = await requireStreamTable(engine, work.stream);
+  await requireStreamTable(engine, work.stream);
   const already = await ledgerOutcome(engine, work.batch, 'already');
   if (already) return alreadyLoaded(engine, work, already);
   await checkFiles(engine, work);
   const token = await takeFence(engine, work.stream.name, work.now);
-  return commitBatch(engine, work, table, token);
+  return commitBatch(engine, work, token);
 }
 
 async function alreadyLoaded(engine: Engine, work: BatchWork, outcome: LoadOutcome): Promise<LoadOutcome> {

@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { commitBatch, settle, takeFence, UnknownOutcome } from '../../src/load/commit.ts';
-import { requireStreamTable } from '../../src/load/tables.ts';
+import { migrateStream } from '../../src/load/migrate.ts';
 import type { RecordSchema } from '../../src/schema/types.ts';
 import { literal } from '../../src/sql.ts';
 import { HOUR } from '../../src/time.ts';
 import { number } from '../support/canonical-json.ts';
-import { integer, text } from '../support/typed-sql.ts';
+import { integer, json, text } from '../support/typed-sql.ts';
 import { freshBench } from './fresh-bench.ts';
 import { endChild, startChild } from './process.ts';
 import { expectedTable, makeStream, type Observation, observe, START, schemaOf, tableOf, type WrittenBatch } from './support.ts';
@@ -145,15 +145,27 @@ describe('the fence', () => {
     await warehouse.migrate(stream, schema);
     const engine = await openEngine({ path: bench.path, threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder });
     const work = { stream, batch, files, watermark: START, now: START };
-    const table = await requireStreamTable(engine, stream);
     const stale = await takeFence(engine, 'payments', START);
     const fresh = await takeFence(engine, 'payments', START);
-    await expect(commitBatch(engine, work, table, stale)).rejects.toMatchObject({ code: 'FENCED', transient: false });
+    await expect(commitBatch(engine, work, stale)).rejects.toMatchObject({ code: 'FENCED', transient: false });
     const untouched =
       'SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM tidemark.ledger) + (SELECT count(*) FROM tidemark.watermark) AS n';
     expect(await engine.rows(untouched)).toEqual([{ n: 0 }]);
-    expect(await commitBatch(engine, work, table, fresh)).toMatchObject({ outcome: 'loaded', inserted: 2 });
+    expect(await commitBatch(engine, work, fresh)).toMatchObject({ outcome: 'loaded', inserted: 2 });
     await engine.close();
+  });
+
+  test('R10: a loader that was held up while another altered the table writes what the table holds now', async () => {
+    await bench.open().migrate(stream, schema);
+    const note = observe('1', 1, { amount: null, note: '8710' });
+    const one = await bench.batch('one', schema, [note]);
+    const engine = await openEngine({ path: bench.path, threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder });
+    const token = await takeFence(engine, 'payments', START);
+    const wider = schemaOf(2, { amount: integer, note: json });
+    await migrateStream(engine, stream, wider, START);
+    await commitBatch(engine, { stream, ...one, watermark: null, now: START }, token);
+    await engine.close();
+    expect(await tableOf(bench.open(), stream)).toEqual(expectedTable([note], wider));
   });
 
   test('R12: after a COMMIT without an answer the ledger tells what became of it, and what was lost cannot come any more', async () => {
@@ -161,15 +173,14 @@ describe('the fence', () => {
     const one = await bench.batch('one', schema, first);
     const two = await bench.batch('two', schema, second);
     const engine = await openEngine({ path: bench.path, threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder });
-    const table = await requireStreamTable(engine, stream);
     const lost = new UnknownOutcome('COMMIT failed', { cause: new Error('the disk is full') });
     const held = { stream, ...one, watermark: null, now: START };
     const missing = { stream, ...two, watermark: null, now: START };
     const token = await takeFence(engine, 'payments', START);
-    const committed = await commitBatch(engine, held, table, token);
+    const committed = await commitBatch(engine, held, token);
     expect(await settle(engine, held, lost)).toEqual(committed);
     await expect(settle(engine, missing, lost)).rejects.toThrow('the disk is full');
-    await expect(commitBatch(engine, missing, table, token)).rejects.toMatchObject({ code: 'FENCED' });
+    await expect(commitBatch(engine, missing, token)).rejects.toMatchObject({ code: 'FENCED' });
     await engine.close();
   });
 

@@ -12,5 +12,7 @@ export const NAMED_SEEDS: readonly { readonly seed: number; readonly was: string
   { seed: 25, was: 'a session whose first statement failed kept the warehouse locked by its own process until that ended' },
   { seed: 25, was: 'a statement that failed for a moment let the load call its file corrupt' },
   { seed: 536, was: 'a backfill repaired the gap that the watermark waited at, and no later window joined that place any more' },
+  { seed: 536, was: 'the watermark waited for a backfill over a gap that a poll had repaired, though nobody took the backfill up again' },
+  { seed: 20087, was: 'a loader that was held up wrote rows into a table that another had altered, as it had been before' },
   { seed: 106, was: 'verify took what an interrupted backfill had landed and not yet loaded for lost' },
 ];
