@@ -8,7 +8,7 @@ const SINGLE = 'run|fetch|normalize|load|backfill|replay|status|why|verify|agree
 const COMMAND = new RegExp(`(?<![\\w/-])tidemark ((?:${GROUPS})(?: [a-z]+)?|${SINGLE})(?![\\w-])`, 'g');
 
 /** How somebody in this folder starts the program: the checkout's own file, or the installed one by its name. */
-function programName(): string {
+export function programName(): string {
   const file = fileURLToPath(new URL('../../bin/tidemark', import.meta.url));
   const path = relative(process.cwd(), file);
   if (!import.meta.url.endsWith('.ts')) return 'tidemark';

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { DemoReport, StreamProgress, StreamProof } from '../demo/demo.ts';
 import { plural, WIDTH, wrap } from '../inspect/text.ts';
 import { MINUTE } from '../time.ts';
+import { programName } from './as-typed.ts';
 import { instantOption, invoke, usage } from './command.ts';
 import { EXIT } from './exit.ts';
 import { type Paint, type Terminal, table } from './terminal.ts';
@@ -102,7 +103,7 @@ function formatReport(report: DemoReport, paint: Paint): string {
     '',
     report.proved
       ? paint('good', `Proved: every record once, none lost, none altered (seed ${report.seed}, ${report.seconds.toFixed(1)} s).`)
-      : paint('bad', `NOT proved. Repeat with: bin/tidemark demo --seed ${report.seed} --rate ${report.rate} --now ${report.now}`),
+      : paint('bad', `NOT proved. Repeat with: ${programName()} demo --seed ${report.seed} --rate ${report.rate} --now ${report.now}`),
     '',
     'Worth typing next:',
     ...nextCommands(report),
@@ -111,10 +112,11 @@ function formatReport(report: DemoReport, paint: Paint): string {
 
 function nextCommands({ configuration, streams }: DemoReport): string[] {
   const config = relative(process.cwd(), configuration);
+  const program = programName();
   const payments: StreamProof | undefined = streams.find((stream) => stream.stream === 'payments');
   return [
-    `  bin/tidemark status --config ${config}`,
-    `  bin/tidemark why ${payments?.sampleKey ?? ''} --stream payments --config ${config}`,
-    `  bin/tidemark query "SELECT event_type, count(*) AS events, sum(payload.amount) AS amount FROM payments GROUP BY 1 ORDER BY 1" --config ${config}`,
+    `  ${program} status --config ${config}`,
+    `  ${program} why ${payments?.sampleKey ?? ''} --stream payments --config ${config}`,
+    `  ${program} query "SELECT event_type, count(*) AS events, sum(payload.amount) AS amount FROM payments GROUP BY 1 ORDER BY 1" --config ${config}`,
   ];
 }

@@ -26,7 +26,7 @@ describe('R13, R18, R19: a partner that is later than it said', () => {
     world = await certifiedWorld({ late: { share: 0.08, bound: 12 * LATENESS } });
     for (const hours of [1.5, 5, 29.5, 31, 33]) await world.pass(hours);
     expect((await certifiedHours(world.store, 'payments', null)).length).toBeGreaterThan(3);
-  }, 120_000);
+  });
   afterAll(() => world.close());
 
   test('verify recomputes roots, links and money, and finds nothing', async () => {
@@ -134,5 +134,5 @@ describe('R18: an open gap', () => {
     } finally {
       await world.close();
     }
-  }, 120_000);
+  });
 });

@@ -61,7 +61,7 @@ describe('R13, R18: hours that have become certain', () => {
     for (const hours of [1.5, 5, 29.5, 31, 33]) await looksFor(hours);
     const hours = await certifiedHours(world.store, 'payments', null);
     chain = await Promise.all(hours.map(async (hour) => (await readCertificate(world.store, 'payments', hour)) as StoredCertificate));
-  }, 120_000);
+  });
   afterAll(() => world.close());
 
   test('are certified one after the other from the first whole hour on, none of them before the lateness bound has passed', () => {

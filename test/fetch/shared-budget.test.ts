@@ -121,7 +121,7 @@ describe('one key, several processes', () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 
   test('a process that is alone uses 94 of 100 allowed requests, for one write a slot and no reading', async () => {
     const fleet = new Fleet(300);
