@@ -40,7 +40,18 @@ export async function readManifest(store: ObjectStore, key: string): Promise<Man
     });
   }
   checkFormat(key, document.value);
-  return document.value;
+  return { ...document.value, pages: sharingShapes(document.value.pages) };
+}
+
+/** Pages of one source look alike: thousands of them, each with a shape of its own, would take ten times the memory. */
+function sharingShapes(pages: readonly ManifestPage[]): ManifestPage[] {
+  const shapes = new Map<string, ManifestPage['shape']>();
+  return pages.map((page) => {
+    const text = JSON.stringify(page.shape);
+    const shape = shapes.get(text) ?? page.shape;
+    shapes.set(text, shape);
+    return { ...page, shape };
+  });
 }
 
 /** Times and counts of requests may differ between two attempts; what was landed may not. */

@@ -186,6 +186,16 @@ describe('manifests', () => {
     expect(await readManifest(store, key)).toEqual(manifest(3));
   });
 
+  it('have one shape in memory for all pages that look alike, whatever their number', async () => {
+    const store = memoryStore();
+    const written = manifest(1, ['a', 'b', 'c']);
+    const pages = written.pages.map((page) => (page.key === 'b' ? { ...page, shape: [33] as typeof page.shape } : page));
+    const { key } = await writeManifest(store, { ...written, pages });
+    const [a, b, c] = (await readManifest(store, key)).pages.map(({ shape }) => shape);
+    expect(c).toBe(a);
+    expect([a, b]).toEqual([[32], [33]]);
+  });
+
   it('are adopted where one stands with the same pages, and stay as they are', async () => {
     const store = memoryStore();
     await writeManifest(store, manifest(1));
