@@ -11,6 +11,8 @@ WORLDS ?= 60
 BACKFILL ?= 0
 
 SPARK := tmp/spark
+VERSITYGW_VERSION := 1.8.0
+VERSITYGW := tmp/versitygw-$(VERSITYGW_VERSION)
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
@@ -26,8 +28,15 @@ $(INSTALLED): package.json package-lock.json
 demo: $(INSTALLED) ## both streams from a hostile partner into a table, with proof (SEED=7)
 	@bin/tidemark demo --seed $(SEED)
 
-test: check ## types, style, structure, and every test
+# The S3 server is built beside the checks: from cold it takes as long as they do.
+test: $(INSTALLED) ## types, style, structure, and every test
+	@$(MAKE) --no-print-directory --jobs=2 check versitygw
 	@UV_THREADPOOL_SIZE=12 vitest run
+
+# Where it can't be built, its tests are skipped with the reason, and fail where CI or TIDEMARK_REQUIRE_S3=1 is set.
+versitygw: ## the S3 server that the tests run against, from Go's module proxy
+	@test -x $(VERSITYGW)/versitygw || GOBIN=$(CURDIR)/$(VERSITYGW) go install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW_VERSION) \
+		|| echo "versitygw was not built: tests on a real S3 server are skipped" >&2
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
@@ -86,4 +95,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean
+.PHONY: help install demo test versitygw simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean

@@ -44,7 +44,7 @@ contract('the S3 store under a prefix', () => openS3({ prefix: 'team/tidemark', 
 contract(
   'the S3 store whose server loses answers, collides, throttles and breaks off',
   () => openS3({ faults: { seed: 11, lostAnswers: 0.08, collisions: 0.05, unavailable: 0.05, brokenBodies: 0.08 }, listPage: 5 }),
-  true,
+  { losesAnswers: true },
 );
 
 describe('the S3 store', () => {
