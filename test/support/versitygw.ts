@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { request } from 'undici';
 import { describe, it } from 'vitest';
 
@@ -65,6 +65,11 @@ export function describeOnVersitygw(name: string, define: () => void): void {
   describe.skip(`${name} (${reason})`, define);
 }
 
+/** Credentials of this process, and of those that it starts, as every AWS tool finds them. */
+export function useCredentials({ accessKeyId, secretAccessKey, region }: Versitygw): void {
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_REGION: region });
+}
+
 /** Starts a server on a free port with an empty folder of its own. Close it: that ends the process and removes the folder. */
 export async function startVersitygw(options: VersitygwOptions = {}): Promise<Versitygw> {
   const root = await mkdtemp(join(tmpdir(), 'versitygw-'));
@@ -83,6 +88,8 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<Ve
     pid: child.pid ?? 0,
     createBucket: async (name) => {
       await client.send(new CreateBucketCommand({ Bucket: name }));
+      const versioning = { Bucket: name, VersioningConfiguration: { Status: 'Enabled' as const } };
+      if (options.versioned) await client.send(new PutBucketVersioningCommand(versioning));
     },
     close: async () => {
       client.destroy();
