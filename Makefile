@@ -9,6 +9,7 @@ START ?= 1000
 MINUTES ?= 10
 WORLDS ?= 60
 BACKFILL ?= 0
+RUNS ?= 1000
 
 SPARK := tmp/spark
 VERSITYGW_VERSION := 1.8.0
@@ -37,6 +38,9 @@ test: $(INSTALLED) ## types, style, structure, and every test
 versitygw: ## the S3 server that the tests run against, from Go's module proxy
 	@test -x $(VERSITYGW)/versitygw || GOBIN=$(CURDIR)/$(VERSITYGW) go install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW_VERSION) \
 		|| echo "versitygw was not built: tests on a real S3 server are skipped" >&2
+
+s3-runs: $(INSTALLED) versitygw ## writers behind bad networks on a real S3 server, killed at any request (RUNS=1000, SEED=1)
+	@node test/store/runs.ts --runs $(RUNS) --seed $(if $(filter file,$(origin SEED)),1,$(SEED))
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
@@ -95,4 +99,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test versitygw simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean
+.PHONY: help install demo test versitygw s3-runs simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean

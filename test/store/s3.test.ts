@@ -40,6 +40,14 @@ describe('the S3 store', () => {
     expect(await keysOf(store.list(''))).toEqual([]);
   });
 
+  it('passes the probe where answers are lost', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      await probeStore(await use({ faults: { seed, lostAnswers: 0.3 } }), randomUUID);
+      await opened?.close();
+    }
+    opened = undefined;
+  });
+
   it('is refused at the start where the server overwrites in silence', async () => {
     const store = await use({ ignoresConditions: true });
     await expect(probeStore(store, randomUUID)).rejects.toMatchObject({

@@ -33,8 +33,6 @@ export interface ProxyOptions {
   readonly faults: ProxyFaults;
   /** A request hangs now: only a deadline ends it. */
   readonly onStall?: () => void;
-  /** Each request, before anything is done about it. */
-  readonly onRequest?: (method: string, path: string) => void;
 }
 
 export interface S3Proxy {
@@ -42,6 +40,8 @@ export interface S3Proxy {
   readonly requests: () => number;
   /** How often each fault happened so far. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Tells of each request, before anything is done about it, until the function that it gives is called. */
+  watch(watcher: () => void): () => void;
   /** Waits for what still reaches the server, and ends. */
   close(): Promise<void>;
 }
@@ -58,10 +58,11 @@ export async function startS3Proxy(upstream: string, options: ProxyOptions): Pro
   const agent = new Agent({ keepAlive: true });
   const counts: Record<string, number> = {};
   const underway = new Set<Promise<void>>();
+  const watchers = new Set<() => void>();
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;
-    options.onRequest?.(request.method ?? '', request.url ?? '');
+    for (const watcher of watchers) watcher();
     const fault = chosen(options.faults, request, random());
     if (fault) counts[fault] = (counts[fault] ?? 0) + 1;
     const exchange = new Exchange(request, response, upstream, agent, options.onStall ?? ignore);
@@ -74,6 +75,10 @@ export async function startS3Proxy(upstream: string, options: ProxyOptions): Pro
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => requests,
     counts,
+    watch: (watcher) => {
+      watchers.add(watcher);
+      return () => void watchers.delete(watcher);
+    },
     close: async () => {
       server.closeAllConnections();
       while (underway.size > 0) await Promise.all(underway);
@@ -84,7 +89,8 @@ export async function startS3Proxy(upstream: string, options: ProxyOptions): Pro
 }
 
 const ignore = (): void => undefined;
-const reset = ({ socket }: IncomingMessage): void => void socket.resetAndDestroy();
+/** Not `resetAndDestroy`: where an answer is still being ended it leaves a handle behind, and Node never gets through its exit. */
+const reset = ({ socket }: IncomingMessage): void => void socket.destroy();
 
 function chosen(faults: ProxyFaults, request: IncomingMessage, chance: number): Fault | null {
   let below = 0;
