@@ -15,12 +15,18 @@ const RACERS = 8;
 export async function probeStore(store: ObjectStore, randomId: () => string): Promise<void> {
   const name = `${PROBE_PREFIX}${randomId()}`;
   const keys = { document: `${name}/document`, missing: `${name}/missing`, race: `${name}/race` };
+  const clear = async (): Promise<void> => {
+    for (const key of Object.values(keys)) await store.remove(key);
+  };
   try {
     await probeWrites(store, keys);
     await probeRaces(store, keys.race);
-  } finally {
-    for (const key of Object.values(keys)) await store.remove(key);
+  } catch (error) {
+    // What failed first is what there is to say.
+    await clear().catch(() => undefined);
+    throw error;
   }
+  await clear();
 }
 
 async function probeWrites(store: ObjectStore, { document, missing }: { document: string; missing: string }): Promise<void> {

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { probeStore } from '../../src/store/probe.ts';
@@ -89,6 +92,18 @@ describe('the S3 store', () => {
         hint: expect.stringContaining('Create the bucket of s3://other'),
       });
     }
+  });
+
+  it.each([
+    ['without credentials', { AWS_REGION: 'eu-west-1' }, 'Give this process AWS credentials'],
+    ['without a region', { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }, 'Set `region` under `store:`'],
+  ])('says before anything is sent what a process %s lacks', async (_, given, hint) => {
+    const config = { kind: 's3', bucket: 'b', prefix: '', pathStyle: false };
+    const alone = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
+    const script = join(import.meta.dirname, 'processes/probe.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(config)], { env: { ...alone, ...given } });
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'STORE', transient: false, hint: expect.stringContaining(hint) });
+    expect(stdout).toContain('cannot write probe/');
   });
 
   it('gives up on a server that only throttles, and says that it may pass', async () => {
