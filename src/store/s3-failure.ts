@@ -69,7 +69,7 @@ function hintFor(error: unknown, { action, url }: S3Attempt): string {
   switch (nameOf(error)) {
     case 'AccessDenied':
     case '403':
-      return `${KEPT} Allow ${PERMISSION[action]} on ${url}, and with a KMS key kms:GenerateDataKey and kms:Decrypt on that key.`;
+      return `${KEPT} Allow ${PERMISSION[action]} on ${url}${action === 'write' ? ' and s3:PutObjectTagging' : ''}, and with a KMS key kms:GenerateDataKey and kms:Decrypt on that key.`;
     case 'NoSuchBucket':
       return `${KEPT} Create the bucket of ${url}, or correct \`store:\`.`;
     case 'CredentialsProviderError':

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { TidemarkError } from '../errors.ts';
 import type { StoreConfig } from '../stream.ts';
+import { isRawBody, RETENTION_TAG } from './keys.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
 import { type Deadline, nullWhereMissing, repeated, withDeadline } from './s3-attempt.ts';
 import { base64Of } from './s3-body.ts';
@@ -26,6 +27,8 @@ export interface S3Options extends S3Effects {
   /** Without slashes at its ends; empty for the bucket's root. */
   readonly prefix: string;
   readonly kmsKey: string | undefined;
+  /** Whether objects of limited retention are tagged with it. */
+  readonly tags: boolean;
   /** Made by s3Client: it sends each request once. */
   readonly client: S3Client;
   readonly randomId: () => string;
@@ -43,7 +46,14 @@ export function openS3Store(
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     forcePathStyle: config.pathStyle,
   });
-  return s3Store({ bucket: config.bucket, prefix: config.prefix.replaceAll(/^\/+|\/+$/g, ''), kmsKey: config.kmsKey, client, ...effects });
+  return s3Store({
+    bucket: config.bucket,
+    prefix: config.prefix.replaceAll(/^\/+|\/+$/g, ''),
+    kmsKey: config.kmsKey,
+    tags: config.tags,
+    client,
+    ...effects,
+  });
 }
 
 /**
@@ -71,7 +81,7 @@ export function s3Store(options: S3Options): ObjectStore {
 }
 
 /** The requests that the store makes, each with its deadline; all but `put` and `look` are repeated while that can help. */
-function s3Requests({ bucket, prefix, kmsKey, client, listPage = S3_LIMITS.listPage, ...effects }: S3Options): S3Requests {
+function s3Requests({ bucket, prefix, kmsKey, tags, client, listPage = S3_LIMITS.listPage, ...effects }: S3Options): S3Requests {
   const base = prefix === '' ? '' : `${prefix}/`;
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: base + key });
   const encryption = kmsKey === undefined ? {} : { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKey };
@@ -94,6 +104,7 @@ function s3Requests({ bucket, prefix, kmsKey, client, listPage = S3_LIMITS.listP
           ContentLength: content.size,
           ChecksumCRC32: base64Of(content.crc32),
           Metadata: { [WRITER]: writer },
+          ...(tags && isRawBody(key) ? { Tagging: `${RETENTION_TAG.name}=${RETENTION_TAG.raw}` } : {}),
         };
         try {
           return tagOf((await within(client.send(new PutObjectCommand(input), { abortSignal: signal }))).ETag);

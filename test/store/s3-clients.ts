@@ -16,6 +16,7 @@ export interface ClientSetting {
   readonly bucket: string;
   readonly prefix?: string;
   readonly kmsKey?: string;
+  readonly tags?: boolean;
   readonly listPage?: number;
   readonly seed?: number;
   readonly clock?: Clock;
@@ -29,6 +30,7 @@ export function openS3(account: S3Account, setting: ClientSetting): OpenedStore 
     bucket: setting.bucket,
     prefix: setting.prefix ?? '',
     kmsKey: setting.kmsKey,
+    tags: setting.tags ?? true,
     client,
     clock: setting.clock ?? impatientClock,
     random: seededRandom(setting.seed ?? 1),

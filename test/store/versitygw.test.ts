@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { generationPrefix, indexKey, manifestKey, pageKey, receiptKey } from '../../src/store/keys.ts';
 import { probeStore } from '../../src/store/probe.ts';
+import { s3Client } from '../../src/store/s3.ts';
+import { HOUR } from '../../src/time.ts';
 import { type ProxyFaults, type S3Proxy, startS3Proxy } from '../support/s3-proxy.ts';
 import { describeOnVersitygw, startVersitygw, useCredentials, type Versitygw } from '../support/versitygw.ts';
 import { commandedClock } from './clocks.ts';
@@ -30,7 +34,16 @@ describeOnVersitygw('on versitygw', () => {
   processContract('the S3 store', async () => {
     useCredentials(server);
     const bucket = await emptyBucket(server);
-    return { kind: 's3', bucket, prefix: 'p', region: undefined, endpoint: server.endpoint, pathStyle: true, kmsKey: undefined };
+    return {
+      kind: 's3',
+      bucket,
+      prefix: 'p',
+      region: undefined,
+      endpoint: server.endpoint,
+      pathStyle: true,
+      kmsKey: undefined,
+      tags: true,
+    };
   });
 
   async function behindProxy(faults: ProxyFaults, seed: number): Promise<OpenedStore & { readonly proxy: S3Proxy }> {
@@ -66,6 +79,20 @@ describeOnVersitygw('on versitygw', () => {
       await close();
     },
   );
+
+  it('R5: tags raw bodies for the lifecycle rules, and nothing else', async () => {
+    const bucket = await emptyBucket(server);
+    const { store, close } = openS3(server, { bucket });
+    const folder = generationPrefix({ stream: 's', environment: '_' }, { start: 0, end: HOUR }, 1);
+    const keys = [pageKey(folder, 1), indexKey(pageKey(folder, 1), 'ab'.repeat(32)), receiptKey(pageKey(folder, 1)), manifestKey(folder)];
+    for (const key of keys) await store.create(key, Buffer.from('x'));
+    const client = s3Client({ region: server.region, endpoint: server.endpoint, forcePathStyle: true, credentials: server });
+    const tagsOf = async (Key: string) => (await client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key }))).TagSet;
+    const raw = [{ Key: 'tidemark-retention', Value: 'raw' }];
+    expect(await Promise.all(keys.map(tagsOf))).toEqual([raw, raw, [], []]);
+    client.destroy();
+    await close();
+  });
 
   it('passes the probe and leaves nothing behind', async () => {
     const { store, close } = openS3(server, { bucket: await emptyBucket(server) });
