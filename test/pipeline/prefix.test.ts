@@ -30,7 +30,7 @@ async function bucketOf(keys: readonly string[]): Promise<ObjectStore> {
   const server = await startS3Server({ bucket: 'landing', keys, listPage: LIST_PAGE });
   const account = { endpoint: server.endpoint, region: 'eu-west-1', accessKeyId: 'key', secretAccessKey: 'secret' };
   const { store, close } = openS3(account, { bucket: 'landing', listPage: LIST_PAGE });
-  closing.push(server.close, close);
+  closing.push(() => server.close(), close);
   return store;
 }
 

@@ -44,6 +44,20 @@ describeOnVersitygw('R11, R12, R20: on a real S3 server behind a bad network', (
     }
   });
 
+  test.concurrent('R17: doctor, run, verify and a replay of the bucket work as they are configured', async () => {
+    const world = await beforeLastRun(undisturbed);
+    try {
+      const prefix = `s3://${world.bucket?.name}/landing/raw/v1/payments/`;
+      for (const given of [['doctor'], LAST_RUN, ['verify'], ['replay', '--stream', 'payments', '--prefix', prefix]]) {
+        const ended = await world.run(NOW, given);
+        expect(ended.code, said(ended)).toBe(0);
+      }
+      await expectSameTable(world, undisturbed, `after a replay of ${prefix}`);
+    } finally {
+      await world.close();
+    }
+  });
+
   test.concurrent('a rerun puts right what a process leaves that is killed from outside, wherever it is', async () => {
     const world = await beforeLastRun(undisturbed);
     try {
