@@ -9,8 +9,13 @@ START ?= 1000
 MINUTES ?= 10
 WORLDS ?= 60
 BACKFILL ?= 0
+RUNS ?= 1000
+OBJECTS ?= 100000
 
 SPARK := tmp/spark
+LINTER := tmp/cfn-lint
+VERSITYGW_VERSION := 1.8.0
+VERSITYGW := tmp/versitygw-$(VERSITYGW_VERSION)
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
@@ -26,8 +31,21 @@ $(INSTALLED): package.json package-lock.json
 demo: $(INSTALLED) ## both streams from a hostile partner into a table, with proof (SEED=7)
 	@bin/tidemark demo --seed $(SEED)
 
-test: check ## types, style, structure, and every test
+# The S3 server is built beside the checks: from cold it takes as long as they do.
+test: $(INSTALLED) ## types, style, structure, and every test
+	@$(MAKE) --no-print-directory --jobs=2 check versitygw
 	@UV_THREADPOOL_SIZE=12 vitest run
+
+# Where it can't be built, its tests are skipped with the reason, and fail where CI or TIDEMARK_REQUIRE_S3=1 is set.
+versitygw: ## the S3 server that the tests run against, from Go's module proxy
+	@test -x $(VERSITYGW)/versitygw || GOBIN=$(CURDIR)/$(VERSITYGW) go install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW_VERSION) \
+		|| echo "versitygw was not built: tests on a real S3 server are skipped" >&2
+
+s3-runs: $(INSTALLED) versitygw ## writers behind bad networks on a real S3 server, killed at any request (RUNS=1000, SEED=1)
+	@node test/store/runs.ts --runs $(RUNS) --seed $(if $(filter file,$(origin SEED)),1,$(SEED))
+
+s3-prefix: $(INSTALLED) ## memory of a replay that walks over a prefix of OBJECTS=100000
+	@node test/pipeline/prefix.ts $(OBJECTS)
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
@@ -80,10 +98,18 @@ $(SPARK)/installed: bench/spark/requirements.txt
 bench-spark: $(INSTALLED) $(SPARK)/installed ## the normalizer against Spark on the same cores and events
 	@bench/run spark --python $(SPARK)/bin/python
 
+$(LINTER)/installed: infra/requirements.txt
+	@python3 -m venv $(LINTER)
+	@$(LINTER)/bin/pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
+	@touch $@
+
+infra-check: $(LINTER)/installed ## the CloudFormation templates, by cfn-lint
+	@$(LINTER)/bin/cfn-lint infra/*.yaml
+
 build: $(INSTALLED) ## JavaScript for a package, into dist/
 	@tsc -p tsconfig.build.json
 
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean
+.PHONY: help install demo test versitygw s3-runs s3-prefix simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark infra-check build clean

@@ -22,6 +22,8 @@ export type StoreConfig =
       readonly endpoint: string | undefined;
       readonly pathStyle: boolean;
       readonly kmsKey: string | undefined;
+      /** Whether raw bodies are tagged for the bucket's lifecycle rules. */
+      readonly tags: boolean;
     };
 
 export type WarehouseConfig =

@@ -71,7 +71,7 @@ async function foreignPages(context: Context, prefix: string): Promise<AsyncIter
   if (s3) {
     const configured = context.configuration.store;
     const settings =
-      configured.kind === 's3' ? configured : { region: undefined, endpoint: undefined, pathStyle: false, kmsKey: undefined };
+      configured.kind === 's3' ? configured : { region: undefined, endpoint: undefined, pathStyle: false, kmsKey: undefined, tags: true };
     const store = await openStore({ ...settings, kind: 's3', bucket: s3[1] ?? '', prefix: '' });
     return pagesOfPrefix(store, s3[2] ?? '', false);
   }

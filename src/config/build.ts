@@ -39,10 +39,10 @@ export function buildConfiguration(input: ConfigurationInput, path: string, envi
 
 function storeOf(input: ConfigurationInput['store'], folder: string): StoreConfig {
   const store = typeof input === 'string' ? { url: input } : input;
-  const { url, region, endpoint, pathStyle = false, kmsKey } = store;
+  const { url, region, endpoint, pathStyle = false, kmsKey, tags = true } = store;
   if (url.startsWith('file:')) return { kind: 'file', path: localPath(url, folder) };
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
-  return { kind: 's3', bucket, prefix: prefix.replace(/\/+$/, ''), region, endpoint, pathStyle, kmsKey };
+  return { kind: 's3', bucket, prefix: prefix.replace(/\/+$/, ''), region, endpoint, pathStyle, kmsKey, tags };
 }
 
 function warehouseOf(input: ConfigurationInput['warehouse'], folder: string, secretOf: (reference: string) => Secret): WarehouseConfig {

@@ -34,6 +34,7 @@ const store = z.union(
       endpoint: url('the http(s) address of an S3-compatible server').optional(),
       pathStyle: flag().optional().describe('Whether the bucket stands in the path, as many S3-compatible servers need; default false'),
       kmsKey: name('the id, alias or ARN of a KMS key').optional(),
+      tags: flag().optional().describe('Whether raw bodies are tagged for lifecycle rules; default true, false for servers without tags'),
     }),
   ],
   { error: `expected ${STORE}, or a mapping with url` },

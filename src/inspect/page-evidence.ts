@@ -63,7 +63,7 @@ function foreignPlace(configuration: Configuration, name: string): { config: Sto
   if (bucket === undefined || key === undefined) return null;
   const own = configuration.store.kind === 's3' ? configuration.store : null;
   const { region, endpoint, pathStyle = false } = own ?? { region: undefined, endpoint: undefined };
-  return { config: { kind: 's3', bucket, prefix: '', region, endpoint, pathStyle, kmsKey: undefined }, key };
+  return { config: { kind: 's3', bucket, prefix: '', region, endpoint, pathStyle, kmsKey: undefined, tags: true }, key };
 }
 
 async function examine({ store, key, name }: Place, stream: Stream): Promise<PageEvidence> {

@@ -53,15 +53,17 @@ export async function replay(
 
 /** A body that nobody measured is taken for a full page. */
 const EXPECTED_RECORDS = 5000;
+/** A page costs memory for its receipt too, however few records it has. */
+const SLICE_PAGES = 1000;
 
-/** Of bounded size. */
+/** Of bounded size, in records and in pages; nothing is listed before it is asked for. */
 export async function* slices(pages: AsyncIterable<PageSource>, limit: number, shard: ReplayOptions['shard']): AsyncIterable<PageSource[]> {
   let slice: PageSource[] = [];
   let records = 0;
   for await (const page of pages) {
     if (shard && shardOf(page.key, shard.count) !== shard.index) continue;
     const expected = page.measured?.records ?? EXPECTED_RECORDS;
-    if (slice.length > 0 && records + expected > limit) {
+    if (slice.length === SLICE_PAGES || (slice.length > 0 && records + expected > limit)) {
       yield slice;
       slice = [];
       records = 0;

@@ -58,6 +58,12 @@ export const indexKey = (key: string, sha256: string): string => key.replace(/\.
 export const receiptKey = (key: string): string => key.replace(/\.json\.zst$/, '.receipt.json');
 export const manifestKey = (generation: string): string => `${generation}manifest.json`;
 
+/** What lifecycle rules tell raw bodies by: they stand beside receipts and manifests, which are kept for years, under one prefix. */
+export const RETENTION_TAG = { name: 'tidemark-retention', raw: 'raw' } as const;
+
+/** Whether an object holds records as they came: a page, another answer for its slot, a push, or an index of one of them. */
+export const isRawBody = (key: string): boolean => key.startsWith('raw/v1/') && /\/page-[^/]*\.(json|ndjson)\.zst$/.test(key);
+
 /** What a key below `rawPrefix` says. */
 export interface RawName extends RawScope {
   readonly window: WindowRef;

@@ -24,18 +24,39 @@ export function nullWhereMissing(error: unknown): null {
   throw error;
 }
 
-/** Aborts the work after S3_LIMITS.requestMs and what its body of so many bytes may take. */
-export async function withDeadline<T>({ clock }: S3Effects, bytes: number, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+/** What ends work that hangs. */
+export interface Deadline {
+  /** Aborted when the time is over: ends connections and streams. */
+  readonly signal: AbortSignal;
+  /** Begins anew, with the time that so many bytes may take. */
+  readonly allow: (bytes: number) => void;
+  /** Gives up when the time is over, whatever the work makes of the signal. */
+  readonly within: <T>(work: Promise<T>) => Promise<T>;
+}
+
+/** Gives the work S3_LIMITS.requestMs, and what a body of so many bytes may take. */
+export async function withDeadline<T>({ clock }: S3Effects, bytes: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
   const late = new AbortController();
-  const finished = new AbortController();
-  const ms = S3_LIMITS.requestMs + (bytes / S3_LIMITS.bytesPerSecond) * 1000;
-  clock.sleep(ms, finished.signal).then(
-    () => late.abort(),
-    () => undefined,
-  );
+  const passed = new Promise<never>((_, reject) => {
+    late.signal.addEventListener('abort', () => reject(late.signal.reason as Error), { once: true });
+  });
+  passed.catch(() => undefined);
+  let waiting = new AbortController();
+  const allow = (size: number): void => {
+    waiting.abort();
+    waiting = new AbortController();
+    const ms = S3_LIMITS.requestMs + Math.ceil((size / S3_LIMITS.bytesPerSecond) * 1000);
+    clock.sleep(ms, waiting.signal).then(
+      () => late.abort(overdue(ms)),
+      () => undefined,
+    );
+  };
+  allow(bytes);
   try {
-    return await work(late.signal);
+    return await work({ signal: late.signal, allow, within: (other) => Promise.race([other, passed]) });
   } finally {
-    finished.abort();
+    waiting.abort();
   }
 }
+
+const overdue = (ms: number): Error => Object.assign(new Error(`no end within ${Math.ceil(ms / 1000)} seconds`), { name: 'TimeoutError' });

@@ -41,7 +41,7 @@ export function isTransient(error: unknown): boolean {
 
 /** Failures of this side: credentials, arguments, and the local files that are read and written. */
 const LOCAL = new Set(
-  'CredentialsProviderError TokenProviderError TypeError RangeError InvalidRegion ENOSPC EDQUOT EACCES EPERM EROFS EEXIST ENOENT ENOTDIR EISDIR EMFILE'.split(
+  'CredentialsProviderError TokenProviderError RegionMissing TypeError RangeError InvalidRegion ENOSPC EDQUOT EACCES EPERM EROFS EEXIST ENOENT ENOTDIR EISDIR EMFILE'.split(
     ' ',
   ),
 );
@@ -51,6 +51,7 @@ const statusOf = (error: unknown): number | undefined => (error as S3Rejection).
 /** The service's code, or the system's: errors of Node all bear the name `Error`. */
 function nameOf(error: unknown): string {
   const { name = '', code } = error as S3Rejection;
+  if (messageOf(error) === 'Region is missing') return 'RegionMissing';
   return name === 'Error' && code ? code : name;
 }
 
@@ -68,11 +69,13 @@ function hintFor(error: unknown, { action, url }: S3Attempt): string {
   switch (nameOf(error)) {
     case 'AccessDenied':
     case '403':
-      return `${KEPT} Allow ${PERMISSION[action]} on ${url}, and with a KMS key kms:GenerateDataKey and kms:Decrypt on that key.`;
+      return `${KEPT} Allow ${PERMISSION[action]} on ${url}${action === 'write' ? ' and s3:PutObjectTagging' : ''}, and with a KMS key kms:GenerateDataKey and kms:Decrypt on that key.`;
     case 'NoSuchBucket':
       return `${KEPT} Create the bucket of ${url}, or correct \`store:\`.`;
     case 'CredentialsProviderError':
       return 'Nothing was sent. Give this process AWS credentials: a task role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
+    case 'RegionMissing':
+      return 'Nothing was sent. Set `region` under `store:`, or AWS_REGION.';
     case 'InvalidAccessKeyId':
     case 'SignatureDoesNotMatch':
     case 'ExpiredToken':

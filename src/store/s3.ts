@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -11,8 +11,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { TidemarkError } from '../errors.ts';
 import type { StoreConfig } from '../stream.ts';
+import { isRawBody, RETENTION_TAG } from './keys.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
-import { nullWhereMissing, repeated, withDeadline } from './s3-attempt.ts';
+import { type Deadline, nullWhereMissing, repeated, withDeadline } from './s3-attempt.ts';
 import { base64Of } from './s3-body.ts';
 import { S3_LIMITS, type S3Effects } from './s3-limits.ts';
 import { type ListPage, type S3Requests, storeOver } from './s3-store.ts';
@@ -26,6 +27,8 @@ export interface S3Options extends S3Effects {
   /** Without slashes at its ends; empty for the bucket's root. */
   readonly prefix: string;
   readonly kmsKey: string | undefined;
+  /** Whether objects of limited retention are tagged with it. */
+  readonly tags: boolean;
   /** Made by s3Client: it sends each request once. */
   readonly client: S3Client;
   readonly randomId: () => string;
@@ -43,7 +46,14 @@ export function openS3Store(
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     forcePathStyle: config.pathStyle,
   });
-  return s3Store({ bucket: config.bucket, prefix: config.prefix.replaceAll(/^\/+|\/+$/g, ''), kmsKey: config.kmsKey, client, ...effects });
+  return s3Store({
+    bucket: config.bucket,
+    prefix: config.prefix.replaceAll(/^\/+|\/+$/g, ''),
+    kmsKey: config.kmsKey,
+    tags: config.tags,
+    client,
+    ...effects,
+  });
 }
 
 /**
@@ -71,46 +81,54 @@ export function s3Store(options: S3Options): ObjectStore {
 }
 
 /** The requests that the store makes, each with its deadline; all but `put` and `look` are repeated while that can help. */
-function s3Requests({ bucket, prefix, kmsKey, client, listPage = S3_LIMITS.listPage, ...effects }: S3Options): S3Requests {
+function s3Requests({ bucket, prefix, kmsKey, tags, client, listPage = S3_LIMITS.listPage, ...effects }: S3Options): S3Requests {
   const base = prefix === '' ? '' : `${prefix}/`;
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: base + key });
   const encryption = kmsKey === undefined ? {} : { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKey };
-  const ask = <T>(bytes: number, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T | null> =>
-    repeated(effects, () => withDeadline(effects, bytes, work));
+  const ask = <T>(work: (deadline: Deadline) => Promise<T>): Promise<T | null> => repeated(effects, () => withDeadline(effects, 0, work));
 
-  const headOnce = async (key: string, abortSignal: AbortSignal): Promise<ObjectInfo & Stamp> => {
-    const answer = await client.send(new HeadObjectCommand(at(key)), { abortSignal });
+  const headOnce = async (key: string, { signal, within }: Deadline): Promise<ObjectInfo & Stamp> => {
+    const answer = await within(client.send(new HeadObjectCommand(at(key)), { abortSignal: signal }));
     return { key, size: answer.ContentLength ?? 0, tag: tagOf(answer.ETag), writer: answer.Metadata?.[WRITER] };
   };
 
   return {
     put: (key, content, condition, writer) =>
-      withDeadline(effects, content.size, async (abortSignal) => {
+      withDeadline(effects, content.size, async ({ signal, within }) => {
+        const body = content.open();
         const input = {
           ...at(key),
           ...encryption,
           ...(condition.kind === 'free' ? { IfNoneMatch: '*' } : { IfMatch: condition.tag }),
-          Body: content.open(),
+          Body: body,
           ContentLength: content.size,
           ChecksumCRC32: base64Of(content.crc32),
           Metadata: { [WRITER]: writer },
+          ...(tags && isRawBody(key) ? { Tagging: `${RETENTION_TAG.name}=${RETENTION_TAG.raw}` } : {}),
         };
-        return tagOf((await client.send(new PutObjectCommand(input), { abortSignal })).ETag);
+        try {
+          return tagOf((await within(client.send(new PutObjectCommand(input), { abortSignal: signal }))).ETag);
+        } finally {
+          // The SDK leaves a file open that it did not send to its end.
+          if (body instanceof Readable) body.destroy();
+        }
       }),
-    head: (key) => ask(0, (abortSignal) => headOnce(key, abortSignal)),
-    look: (key) => withDeadline(effects, 0, (abortSignal) => headOnce(key, abortSignal)).catch(nullWhereMissing),
+    head: (key) => ask((deadline) => headOnce(key, deadline)),
+    look: (key) => withDeadline(effects, 0, (deadline) => headOnce(key, deadline)).catch(nullWhereMissing),
     read: (key, use) =>
-      ask(S3_LIMITS.objectBytes, async (abortSignal) => {
-        const answer = await client.send(new GetObjectCommand({ ...at(key), ChecksumMode: 'ENABLED' }), { abortSignal });
-        return use({ key, size: answer.ContentLength ?? 0, tag: tagOf(answer.ETag) }, answer.Body as Readable);
+      ask(async ({ signal, within, allow }) => {
+        const answer = await within(client.send(new GetObjectCommand({ ...at(key), ChecksumMode: 'ENABLED' }), { abortSignal: signal }));
+        const size = answer.ContentLength ?? 0;
+        allow(size);
+        return use({ key, size, tag: tagOf(answer.ETag) }, addAbortSignal(signal, answer.Body as Readable));
       }),
     list: async (start, token) => {
       const input = { Bucket: bucket, Prefix: base + start, MaxKeys: listPage, ContinuationToken: token };
-      const answer = await ask(0, (abortSignal) => client.send(new ListObjectsV2Command(input), { abortSignal }));
+      const answer = await ask(({ signal, within }) => within(client.send(new ListObjectsV2Command(input), { abortSignal: signal })));
       return answer === null ? { objects: [], next: undefined } : pageOf(answer, base);
     },
     remove: async (key) => {
-      await ask(0, (abortSignal) => client.send(new DeleteObjectCommand(at(key)), { abortSignal }));
+      await ask(({ signal, within }) => within(client.send(new DeleteObjectCommand(at(key)), { abortSignal: signal })));
     },
   };
 }

@@ -143,7 +143,7 @@ describe('stores and warehouses', () => {
 
   test('a store is a folder or a bucket, with what an S3 needs', () => {
     expect(store('file:///data/store')).toEqual({ kind: 'file', path: '/data/store' });
-    const plain = { kind: 's3', bucket: 'lake', region: undefined, endpoint: undefined, pathStyle: false, kmsKey: undefined };
+    const plain = { kind: 's3', bucket: 'lake', region: undefined, endpoint: undefined, pathStyle: false, kmsKey: undefined, tags: true };
     expect(store('s3://lake/payments/raw/')).toEqual({ ...plain, prefix: 'payments/raw' });
     expect(store('s3://lake')).toEqual({ ...plain, prefix: '' });
     expect(
@@ -156,7 +156,9 @@ describe('stores and warehouses', () => {
       endpoint: 'http://localhost:9000',
       pathStyle: true,
       kmsKey: 'alias/lake',
+      tags: true,
     });
+    expect(store('{ url: "s3://lake", tags: false }')).toEqual({ ...plain, prefix: '', tags: false });
   });
 
   test('R17: a warehouse is a DuckDB file or Snowflake', () => {

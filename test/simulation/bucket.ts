@@ -27,7 +27,7 @@ export function bucketStore(bucket: Bucket, process: SimulatedProcess, faults: F
   const send = <T>(label: string, work: () => Promise<T>, tell?: (value: T) => string): Promise<T> =>
     request(process, faults, label, work, tell);
   const ask = <T>(label: string, work: () => Promise<T>, tell?: (value: T) => string): Promise<T | null> =>
-    repeated(effects, () => withDeadline(effects, 0, (late) => orLate(send(label, work, tell), late)));
+    repeated(effects, () => withDeadline(effects, 0, ({ within }) => within(send(label, work, tell))));
   const headOf = async (key: string) => {
     const standing = await bucket.store.head(key);
     if (!standing) throw rejection(404, 'NotFound');
@@ -38,16 +38,10 @@ export function bucketStore(bucket: Bucket, process: SimulatedProcess, faults: F
     put: async (key, content, condition, writer) => {
       const body = await bytesOf(content);
       const put = (): Promise<string> => write(bucket, process, key, body, condition, writer);
-      return withDeadline(effects, content.size, (late) => orLate(send(`PUT ${key} ${condition.kind}`, put), late));
+      return withDeadline(effects, content.size, ({ within }) => within(send(`PUT ${key} ${condition.kind}`, put)));
     },
     head: (key) => ask(`HEAD ${key}`, () => headOf(key)),
-    look: (key) =>
-      withDeadline(effects, 0, (late) =>
-        orLate(
-          send(`HEAD ${key}`, () => headOf(key)),
-          late,
-        ),
-      ).catch(nullWhereMissing),
+    look: (key) => withDeadline(effects, 0, ({ within }) => within(send(`HEAD ${key}`, () => headOf(key)))).catch(nullWhereMissing),
     read: async <T>(key: string, use: (info: ObjectInfo, body: Readable) => Promise<T>): Promise<T | null> => {
       const object = await ask(`GET ${key}`, async () => {
         const standing = await bucket.store.get(key);
@@ -152,14 +146,6 @@ function later<T>(process: SimulatedProcess, label: string, work: () => Promise<
       (error: unknown) => `! ${(error as Error).message}`,
     );
     scheduler.note(process.name, `${label}, late → ${outcome}`, true);
-  });
-}
-
-/** As the SDK: what was aborted rejects at once, and goes on elsewhere. */
-function orLate<T>(answer: Promise<T>, late: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    late.addEventListener('abort', () => reject(broken('AbortError')), { once: true });
-    answer.then(resolve, reject);
   });
 }
 

@@ -1,22 +1,29 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stageBytes } from '../../src/store/disk.ts';
 import { fileStore } from '../../src/store/file.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { probeStore } from '../../src/store/probe.ts';
 import { numberUnder, publishAfter, VERSIONS_KEPT } from '../../src/store/versions.ts';
 import { contract, infosOf, keysOf, textAt } from './contract.ts';
+import { processContract } from './process-contract.ts';
 
 contract('the file store', async () => {
   const root = await mkdtemp(join(tmpdir(), 'file-store-'));
   return { store: fileStore(join(root, 'store'), randomUUID), close: () => rm(root, { recursive: true }) };
+});
+
+const roots: string[] = [];
+afterAll(() => Promise.all(roots.map((root) => rm(root, { recursive: true }))));
+processContract('the file store', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'file-store-'));
+  roots.push(root);
+  return { kind: 'file', path: join(root, 'store') };
 });
 
 const script = (name: string): string => join(import.meta.dirname, 'processes', `${name}.ts`);
@@ -77,31 +84,6 @@ describe('the file store', () => {
     expect(await store.get('doc')).toMatchObject({ body: Buffer.from(`newer ${VERSIONS_KEPT * 2 - 1}`), tag });
     expect(await store.replace('doc', Buffer.from('next'), tag ?? '')).not.toBeNull();
     expect(await textAt(store, 'doc')).toBe('next');
-  });
-
-  it('lets one of several processes create each of 40 objects, and loses no update of theirs', async () => {
-    await store.create('names', Buffer.from('start'));
-    const processes = ['p0', 'p1', 'p2', 'p3'];
-    const answers = await Promise.all(processes.map((name) => run(node, [script('race'), root, name, '40', '15'])));
-    const won = answers.map(({ stdout }) => JSON.parse(stdout) as string[]);
-    expect(won.flat().sort()).toEqual(Array.from({ length: 40 }, (_, i) => `race/${i}`).sort());
-    for (const [i, keys] of won.entries()) for (const key of keys) expect(await textAt(store, key)).toBe(processes[i]);
-    const names = (await textAt(store, 'names'))?.split(' ') ?? [];
-    expect(names).toHaveLength(61);
-    expect(new Set(names).size).toBe(61);
-  });
-
-  it('holds what it said it holds when the process is killed at any moment', async () => {
-    for (const acknowledged of [1, 7, 20, 33]) {
-      const last = await killedAfter(
-        spawn(node, [script('replace-forever'), root], { stdio: ['ignore', 'pipe', 'inherit'] }),
-        acknowledged,
-      );
-      const standing = Number(await textAt(store, 'state/doc.json'));
-      // One more may have been made before its number was printed.
-      expect([last, last + 1]).toContain(standing);
-      expect(await keysOf(store.list(''))).toEqual(['state/doc.json']);
-    }
   });
 
   it('never lists what a dead process left half-made, and clears it away', async () => {
@@ -170,19 +152,4 @@ interface Failure {
 
 async function written(args: readonly string[]): Promise<Failure> {
   return JSON.parse((await run(node, [...args])).stdout) as Failure;
-}
-
-/** Kills the process once it has printed so many lines. @returns the last number that it printed. */
-async function killedAfter(child: ChildProcess, lines: number): Promise<number> {
-  const exited = once(child, 'exit');
-  let last = 0;
-  let printed = 0;
-  if (!child.stdout) throw new Error('the process has no output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    last = Number(line);
-    printed += 1;
-    if (printed === lines) child.kill('SIGKILL');
-  }
-  await exited;
-  return last;
 }

@@ -23,6 +23,7 @@ describe('opening the configured store', () => {
       endpoint: undefined,
       pathStyle: false,
       kmsKey: undefined,
+      tags: true,
     } as const;
     const { url, packages } = await opened(config);
     expect(url).toBe('s3://b/p/q');

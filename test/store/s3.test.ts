@@ -1,12 +1,13 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/store/faulty.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { probeStore } from '../../src/store/probe.ts';
-import { s3Client, s3Store } from '../../src/store/s3.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from '../support/s3-server.ts';
-import { impatientClock } from './clocks.ts';
 import { contract, keysOf, type OpenedStore, textAt } from './contract.ts';
+import { openS3 } from './s3-clients.ts';
 
 interface S3Setting extends Partial<S3ServerOptions> {
   readonly prefix?: string;
@@ -15,47 +16,39 @@ interface S3Setting extends Partial<S3ServerOptions> {
   readonly asks?: string;
 }
 
-async function openS3(setting: S3Setting): Promise<OpenedStore & { readonly server: S3Server }> {
-  const server = await startS3Server({ bucket: 'landing', ...setting });
-  const client = s3Client({
-    region: 'eu-west-1',
-    endpoint: server.endpoint,
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
-  });
-  const store = s3Store({
-    bucket: setting.asks ?? 'landing',
-    prefix: setting.prefix ?? '',
-    kmsKey: setting.kmsKey,
-    client,
-    clock: impatientClock,
-    random: seededRandom(1),
-    randomId: randomUUID,
-  });
-  const close = async (): Promise<void> => {
-    client.destroy();
-    await server.close();
-  };
-  return { server, store, close };
+async function open(setting: S3Setting): Promise<OpenedStore & { readonly server: S3Server }> {
+  const { asks = 'landing', prefix = '', kmsKey, ...options } = setting;
+  const server = await startS3Server({ bucket: 'landing', ...options });
+  const account = { endpoint: server.endpoint, region: 'eu-west-1', accessKeyId: 'key', secretAccessKey: 'secret' };
+  const { store, close } = openS3(account, { bucket: asks, prefix, ...(kmsKey === undefined ? {} : { kmsKey }) });
+  return { server, store, close: () => close().then(() => server.close()) };
 }
 
-contract('the S3 store', () => openS3({ listPage: 5 }));
-contract('the S3 store under a prefix', () => openS3({ prefix: 'team/tidemark', listPage: 5 }));
+contract('the S3 store', () => open({ listPage: 5 }));
+contract('the S3 store under a prefix', () => open({ prefix: 'team/tidemark', listPage: 5 }));
 contract(
   'the S3 store whose server loses answers, collides, throttles and breaks off',
-  () => openS3({ faults: { seed: 11, lostAnswers: 0.08, collisions: 0.05, unavailable: 0.05, brokenBodies: 0.08 }, listPage: 5 }),
-  true,
+  () => open({ faults: { seed: 11, lostAnswers: 0.08, collisions: 0.05, unavailable: 0.05, brokenBodies: 0.08 }, listPage: 5 }),
+  { losesAnswers: true },
 );
 
 describe('the S3 store', () => {
-  let opened: Awaited<ReturnType<typeof openS3>> | undefined;
-  const use = async (setting: S3Setting): Promise<ObjectStore> => (opened = await openS3(setting)).store;
+  let opened: Awaited<ReturnType<typeof open>> | undefined;
+  const use = async (setting: S3Setting): Promise<ObjectStore> => (opened = await open(setting)).store;
   afterEach(() => opened?.close());
 
   it('passes the probe and leaves nothing behind', async () => {
     const store = await use({});
     await probeStore(store, randomUUID);
     expect(await keysOf(store.list(''))).toEqual([]);
+  });
+
+  it('passes the probe where answers are lost', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      await probeStore(await use({ faults: { seed, lostAnswers: 0.3 } }), randomUUID);
+      await opened?.close();
+    }
+    opened = undefined;
   });
 
   it('is refused at the start where the server overwrites in silence', async () => {
@@ -99,6 +92,18 @@ describe('the S3 store', () => {
         hint: expect.stringContaining('Create the bucket of s3://other'),
       });
     }
+  });
+
+  it.each([
+    ['without credentials', { AWS_REGION: 'eu-west-1' }, 'Give this process AWS credentials'],
+    ['without a region', { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }, 'Set `region` under `store:`'],
+  ])('says before anything is sent what a process %s lacks', async (_, given, hint) => {
+    const config = { kind: 's3', bucket: 'b', prefix: '', pathStyle: false };
+    const alone = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
+    const script = join(import.meta.dirname, 'processes/probe.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(config)], { env: { ...alone, ...given } });
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'STORE', transient: false, hint: expect.stringContaining(hint) });
+    expect(stdout).toContain('cannot write probe/');
   });
 
   it('gives up on a server that only throttles, and says that it may pass', async () => {

@@ -22,6 +22,8 @@ export interface S3ServerOptions {
   readonly faults?: S3Faults;
   /** Takes the conditions and does not look at them, as several emulators do. */
   readonly ignoresConditions?: boolean;
+  /** What stands in the bucket from the start. */
+  readonly keys?: Iterable<string>;
   /** Keys a page of a listing at most, whatever is asked. */
   readonly listPage?: number;
 }
@@ -99,10 +101,13 @@ function sendHalf(response: ServerResponse, { status, headers = {}, body = '' }:
 class Bucket {
   readonly puts: Record<string, unknown>[] = [];
   private readonly entries = new Map<string, StoredEntry>();
+  private sorted: readonly string[] | undefined;
   private readonly options: S3ServerOptions;
 
   constructor(options: S3ServerOptions) {
     this.options = options;
+    for (const key of options.keys ?? [])
+      this.entries.set(key, { body: Buffer.from('[]'), etag: '"d751713988987e9331980363e24189ce"', metadata: {} });
   }
 
   handle(request: IncomingMessage, body: Buffer): Answer {
@@ -117,6 +122,7 @@ class Bucket {
     if (request.method === 'GET' || request.method === 'HEAD') return this.get(key);
     if (request.method !== 'DELETE') return errorAnswer(501, 'NotImplemented');
     this.entries.delete(key);
+    this.sorted = undefined;
     return { status: 204 };
   }
 
@@ -126,6 +132,7 @@ class Bucket {
     if (refusal) return refusal;
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
     const named = Object.entries(request.headers).filter(([header]) => header.startsWith('x-amz-meta-'));
+    this.sorted = undefined;
     this.entries.set(key, { body, etag, metadata: Object.fromEntries(named) as Record<string, string> });
     return { status: 200, headers: { etag } };
   }
@@ -153,9 +160,8 @@ class Bucket {
     const prefix = query.get('prefix') ?? '';
     const after = Buffer.from(query.get('continuation-token') ?? '', 'base64url').toString();
     const limit = Math.min(Number(query.get('max-keys') ?? 1000), this.options.listPage ?? 1000);
-    const keys = [...this.entries.keys()]
-      .filter((key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0)
-      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    this.sorted ??= [...this.entries.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const keys = this.sorted.filter((key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0);
     const page = keys.slice(0, limit);
     const next = keys.length > page.length ? Buffer.from(page.at(-1) ?? '').toString('base64url') : null;
     return { status: 200, headers: { 'content-type': 'application/xml' }, body: this.listing(page, next) };

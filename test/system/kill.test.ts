@@ -2,15 +2,15 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { said } from '../support/tidemark.ts';
 import { dyingAt } from './dying.ts';
-import { watchSigns } from './signs.ts';
-import { beforeLastRun, expectExact, imageIn, LAST_RUN, runUndisturbed, type Undisturbed } from './undisturbed.ts';
+import { expectSameTable, killBy } from './killing.ts';
+import { beforeLastRun, LAST_RUN, runUndisturbed, type Undisturbed } from './undisturbed.ts';
 import { NOW, openWorld, type TestWorld } from './world.ts';
 
 const SEEDS = [11, 12] as const;
 const worlds = new Map<number, Undisturbed>();
 
 beforeAll(async () => {
-  for (const world of await Promise.all(SEEDS.map(runUndisturbed))) worlds.set(world.seed, world);
+  for (const world of await Promise.all(SEEDS.map((seed) => runUndisturbed(seed)))) worlds.set(world.seed, world);
 });
 
 afterAll(async () => {
@@ -18,14 +18,6 @@ afterAll(async () => {
 });
 
 const undisturbed = (seed: number): Undisturbed => worlds.get(seed) as Undisturbed;
-
-/** Runs to the end and holds the table against the undisturbed one and against the truth. */
-async function expectSameTable(world: TestWorld, seed: number, told: string): Promise<void> {
-  const last = await world.run(NOW, LAST_RUN);
-  expect(last.code, `${told}\n${said(last)}`).toBe(0);
-  await expectExact(world, told);
-  expect(await imageIn(world), told).toEqual(undisturbed(seed).image);
-}
 
 /** What has just happened, and how to know: by names of objects and by statements (processes/die-at.ts). */
 const EARLY = [
@@ -66,7 +58,7 @@ describe('R11, R12, R20: a process that is killed leaves nothing that a rerun do
         const ended = await world.run(NOW, LAST_RUN, dyingAt(moment));
         expect(ended.signal, `seed ${seed}, DIE_AT="${moment}"\n${said(ended)}`).toBe('SIGKILL');
       }
-      await expectSameTable(world, seed, `seed ${seed}, killed at ${moments.join(', then ')}`);
+      await expectSameTable(world, undisturbed(seed), `seed ${seed}, killed at ${moments.join(', then ')}`);
     } finally {
       await world.close();
     }
@@ -80,7 +72,7 @@ describe('R11, R12, R20: a process that is killed leaves nothing that a rerun do
         const total = undisturbed(seed).signs;
         const moments = ROUNDS.map((share, round) => place(seed, chain, round, total * share));
         for (const moment of moments) if (await killBy(world, moment)) killed += 1;
-        await expectSameTable(world, seed, `seed ${seed}, chain ${chain}: killed at signs ${moments.join(', ')} of ${total}`);
+        await expectSameTable(world, undisturbed(seed), `seed ${seed}, chain ${chain}: killed at signs ${moments.join(', ')} of ${total}`);
       } finally {
         await world.close();
       }
@@ -121,22 +113,4 @@ function place(seed: number, chain: number, round: number, total: number): numbe
   const within = ((seed * 40_503 + chain * 977 + round * 613) % 1000) / 1000;
   const part = (chain + round) % CHAINS;
   return Math.max(1, Math.round(((part + within) / CHAINS) * total));
-}
-
-/** A busy machine merges signs, so that fewer come than came undisturbed: then the next run is killed earlier. @returns whether one was. */
-async function killBy(world: TestWorld, moment: number): Promise<boolean> {
-  for (let at = moment; at >= 1; at = Math.floor(at / 2)) if (await killAtSign(world, at)) return true;
-  return false;
-}
-
-/** @returns whether it was killed; one whose moment does not come ends as it should. */
-async function killAtSign(world: TestWorld, moment: number): Promise<boolean> {
-  const signs = watchSigns(world, moment);
-  try {
-    const ended = await signs.follow(world.start(NOW, LAST_RUN, signs.options)).ended;
-    expect(ended.signal ?? ended.code, said(ended)).toBeOneOf(['SIGKILL', 0]);
-    return ended.signal === 'SIGKILL';
-  } finally {
-    signs.close();
-  }
 }

@@ -1,21 +1,26 @@
+import { execFile } from 'node:child_process';
 import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { isProved } from '../../src/demo/proof.ts';
 import { readHead } from '../../src/manifest/state.ts';
 import type { PartnerSettings } from '../../src/partner/options.ts';
 import { HOUR } from '../../src/time.ts';
+import { type ProxyFaults, startS3Proxy } from '../support/s3-proxy.ts';
 import { said } from '../support/tidemark.ts';
+import { useCredentials, type Versitygw } from '../support/versitygw.ts';
 import { type Signs, watchSigns } from './signs.ts';
 import { imageOf, type TableImage } from './table.ts';
-import { NOW, openWorld, type TestWorld } from './world.ts';
+import { NOW, openWorld, type TestBucket, type TestWorld } from './world.ts';
 
 /** A world that nothing happens to, for others of the same seed to be held against. */
 export interface Undisturbed {
   readonly seed: number;
   /** Store and warehouse as they were before the last run: where disturbed runs begin. */
   readonly template: string;
+  readonly buckets: Buckets | undefined;
   readonly image: Record<string, TableImage>;
   /** What the last run let the outside see of itself. */
   readonly signs: number;
@@ -27,30 +32,53 @@ export const LAST_RUN = ['run', '--once', '--sweep'] as const;
 /** Enough refused records for some of them to be new in the last hour, whatever the seed. */
 const PARTNER: PartnerSettings = { badShare: 0.2 };
 
-export async function runUndisturbed(seed: number): Promise<Undisturbed> {
-  const world = await openWorld({ seed, partner: PARTNER });
+/** Buckets for worlds whose store is a real server's, each behind a proxy of its own. */
+export interface Buckets {
+  readonly server: Versitygw;
+  readonly faults: ProxyFaults;
+}
+
+export async function runUndisturbed(seed: number, buckets?: Buckets): Promise<Undisturbed> {
+  const bucket = buckets && (await openBucket(buckets, `undisturbed-${seed}`, null));
+  const world = await openWorld({ seed, partner: PARTNER, ...(bucket && { bucket }) });
   try {
     const first = await world.run(NOW - HOUR, ['run', '--once']);
     expect(first.code, said(first)).toBe(0);
     const template = await mkdtemp(join(tmpdir(), 'tidemark-template-'));
     await cp(world.folder, template, { recursive: true });
+    if (buckets && bucket) await copyBucket(buckets, bucket.name, templateBucket(seed));
     const signs: Signs = watchSigns(world, Number.POSITIVE_INFINITY);
     const last = signs.follow(world.start(NOW, LAST_RUN, signs.options));
     const ended = await last.ended;
     signs.close();
     expect(ended.code, said(ended)).toBe(0);
     await expectExact(world, `seed ${seed}, undisturbed`);
-    return { seed, template, image: await imageIn(world), signs: signs.seen() };
+    return { seed, template, buckets, image: await imageIn(world), signs: signs.seen() };
   } finally {
     await world.close();
   }
 }
 
 /** The same world with a partner of its own, as it was before the last run. */
-export async function beforeLastRun({ seed, template }: Undisturbed): Promise<TestWorld> {
+export async function beforeLastRun({ seed, template, buckets }: Undisturbed): Promise<TestWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-killed-'));
   await cp(template, folder, { recursive: true });
-  return openWorld({ seed, folder, partner: PARTNER });
+  const bucket = buckets && (await openBucket(buckets, basename(folder).toLowerCase(), templateBucket(seed)));
+  return openWorld({ seed, folder, partner: PARTNER, ...(bucket && { bucket }) });
+}
+
+const templateBucket = (seed: number): string => `template-${seed}`;
+
+async function openBucket({ server, faults }: Buckets, name: string, from: string | null): Promise<TestBucket> {
+  useCredentials(server);
+  if (from === null) await server.createBucket(name);
+  else await copyBucket({ server }, from, name);
+  return { name, region: server.region, proxy: await startS3Proxy(server.endpoint, { seed: 1, faults }) };
+}
+
+/** The server keeps what it knows of a bucket in extended attributes, which Node's copy leaves behind. */
+async function copyBucket({ server }: Pick<Buckets, 'server'>, from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', join(server.folder, from), join(server.folder, to)]);
 }
 
 export const imageIn = (world: TestWorld): Promise<Record<string, TableImage>> =>

@@ -12,6 +12,7 @@ import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Configuration, Stream } from '../../src/stream.ts';
 import { formatInstant, HOUR, parseInstant } from '../../src/time.ts';
+import type { S3Proxy } from '../support/s3-proxy.ts';
 import { type Ended, type Running, type StartOptions, start } from '../support/tidemark.ts';
 import { openTestWarehouse } from './table.ts';
 
@@ -39,6 +40,15 @@ export interface WorldOptions {
   readonly attempts?: number;
   /** A folder to work in that another world left; made where left out. */
   readonly folder?: string;
+  /** A bucket in place of the folder's own store. */
+  readonly bucket?: TestBucket;
+}
+
+/** A bucket on a real server, and the proxy through which the program reaches it. */
+export interface TestBucket {
+  readonly name: string;
+  readonly region: string;
+  readonly proxy: S3Proxy;
 }
 
 export interface TestWorld {
@@ -47,6 +57,7 @@ export interface TestWorld {
   readonly partner: Partner;
   readonly settings: Configuration;
   readonly store: ObjectStore;
+  readonly bucket: TestBucket | undefined;
   stream(name: 'payments' | 'settlements'): Stream;
   /** Sets the partner's clock and starts a command at that time. */
   start(now: Micros, given: readonly string[], options?: StartOptions): Running;
@@ -78,10 +89,10 @@ export async function openWorld(options: WorldOptions): Promise<TestWorld> {
   const config = join(folder, 'tidemark.yaml');
   for (const key of KEYS) await writeFile(join(folder, key), key);
   await writeFile(config, configurationText(partner.url, options));
-  return worldIn(folder, config, partner);
+  return worldIn(folder, config, partner, options.bucket);
 }
 
-async function worldIn(folder: string, config: string, partner: Partner): Promise<TestWorld> {
+async function worldIn(folder: string, config: string, partner: Partner, bucket: TestBucket | undefined): Promise<TestWorld> {
   const settings = loadConfiguration(config);
   const store = await openStore(settings.store);
   const withWarehouse: TestWorld['withWarehouse'] = async (work) => {
@@ -102,6 +113,7 @@ async function worldIn(folder: string, config: string, partner: Partner): Promis
     partner,
     settings,
     store,
+    bucket,
     stream: (name) => settings.streams.find((stream) => stream.name === name) as Stream,
     start: startAt,
     run: (now, given, options) => startAt(now, given, options).ended,
@@ -114,12 +126,18 @@ async function worldIn(folder: string, config: string, partner: Partner): Promis
       }),
     close: async () => {
       await partner.close();
+      await bucket?.proxy.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-const configurationText = (url: string, options: WorldOptions): string => `store: file:./store
+const storeText = (bucket?: TestBucket): string =>
+  bucket
+    ? `{ url: "s3://${bucket.name}/landing", region: ${bucket.region}, endpoint: "${bucket.proxy.endpoint}", pathStyle: true }`
+    : 'file:./store';
+
+const configurationText = (url: string, options: WorldOptions): string => `store: ${storeText(options.bucket)}
 warehouse: duckdb:./warehouse.duckdb
 workers: { threads: 1, memory: 256MB, scratch: ./scratch }
 streams:

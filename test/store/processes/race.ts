@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { fileStore } from '../../../src/store/file.ts';
+import { openStore } from '../../../src/store/open.ts';
+import type { StoreConfig } from '../../../src/stream.ts';
 import { addName } from '../document.ts';
 
-/** One of several processes on one folder: `race.ts <folder> <name> <creates> <names>`. Prints the keys that it was told it created. */
-const [root = '', name = '', creates = '0', names = '0'] = process.argv.slice(2);
-const store = fileStore(root, randomUUID);
+/** One of several processes on one store: `race.ts <store as JSON> <name> <creates> <names>`. Prints the keys that it was told it created. */
+const [config = '', name = '', creates = '0', names = '0'] = process.argv.slice(2);
+const store = await openStore(JSON.parse(config) as StoreConfig);
 const won: string[] = [];
 for (let i = 0; i < Number(creates); i++) {
   const key = `race/${i}`;

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { fileStore } from '../../../src/store/file.ts';
+import { openStore } from '../../../src/store/open.ts';
+import type { StoreConfig } from '../../../src/stream.ts';
 
 /** Counts a document up until it is killed, and prints each number once the store has said that it holds. */
-const store = fileStore(process.argv[2] ?? '', randomUUID);
+const store = await openStore(JSON.parse(process.argv[2] ?? '') as StoreConfig);
 const standing = await store.get('state/doc.json');
 let count = Number(standing?.body.toString() ?? 0);
 let tag = standing?.tag ?? '';

@@ -13,7 +13,7 @@ const signal = (process.env['DIE_OF'] ?? 'SIGKILL') as NodeJS.Signals;
 const moments = pattern.split(' >> ').map((each) => new RegExp(each));
 let left = Number(nth);
 
-async function dyingAt<T>(name: string, work: () => Promise<T>): Promise<T> {
+export async function dyingAt<T>(name: string, work: () => Promise<T>): Promise<T> {
   if (when === 'before') dieIfNow(name);
   const result = await work();
   if (when === 'after') dieIfNow(name);
