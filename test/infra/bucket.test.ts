@@ -121,7 +121,7 @@ const KINDS: readonly (readonly [string, string, number | null])[] = [
   ['a probe', 'probe/id/document', 1],
 ];
 
-describe('infra/bucket.yaml', () => {
+describe('R5, R13, R16: the bucket of infra/bucket.yaml', () => {
   test.for(KINDS)('R5: keeps %s as long as it is to be kept', ([, key, days]) => {
     expect(expiryOf(key)).toBe(days);
   });

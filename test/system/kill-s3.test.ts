@@ -19,7 +19,7 @@ const WORLDS = [
   ['after 2 manifest\\.json', 'after 1 part-.*\\.parquet', 'after 3 ^COMMIT'],
 ] as const;
 
-describeOnVersitygw('R11, R12, R20: on a real S3 server behind a bad network', () => {
+describeOnVersitygw('on a real S3 server behind a bad network', () => {
   let server: Versitygw;
   let undisturbed: Undisturbed;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describeOnVersitygw('R11, R12, R20: on a real S3 server behind a bad network', (
   afterAll(() => server.close());
   afterAll(() => rm(undisturbed.template, { recursive: true, force: true }));
 
-  test.concurrent.for(WORLDS)('a rerun puts right what a process leaves that is killed: %s, %s, %s', async (moments) => {
+  test.concurrent.for(WORLDS)('R11, R12, R20: a rerun puts right what a process leaves that is killed: %s, %s, %s', async (moments) => {
     const world = await beforeLastRun(undisturbed);
     try {
       for (const moment of moments) {
@@ -58,7 +58,7 @@ describeOnVersitygw('R11, R12, R20: on a real S3 server behind a bad network', (
     }
   });
 
-  test.concurrent('a rerun puts right what a process leaves that is killed from outside, wherever it is', async () => {
+  test.concurrent('R11, R12, R20: a rerun puts right what a process leaves that is killed from outside, wherever it is', async () => {
     const world = await beforeLastRun(undisturbed);
     try {
       let killed = 0;
