@@ -1,6 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Micros } from '../clock.ts';
 import { assert } from '../errors.ts';
 import type { ColumnType } from '../schema/types.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   WarehouseConfig,
   WorkerLimits,
 } from '../stream.ts';
+import { parseDuration } from '../time.ts';
 import { buildListen } from './build-listen.ts';
 import { buildSource, timesOf } from './build-source.ts';
 import { COLUMN_TYPE, CONTRACT_TERM, type ConfigurationInput, type StreamInput } from './definition.ts';
@@ -47,8 +49,28 @@ function storeOf(input: ConfigurationInput['store'], folder: string): StoreConfi
 
 function warehouseOf(input: ConfigurationInput['warehouse'], folder: string, secretOf: (reference: string) => Secret): WarehouseConfig {
   if (typeof input === 'string') return { kind: 'duckdb', path: resolve(folder, input.slice('duckdb:'.length)) };
-  const { user, privateKey, ...names } = input.snowflake;
-  return { kind: 'snowflake', ...names, user, privateKey: privateKey === undefined ? undefined : secretOf(privateKey) };
+  const { user, privateKey, passphrase, workloadIdentity, token, storageIntegration, url, ...rest } = input.snowflake;
+  const { statementTimeout = '10m', lockTimeout = '1m', ...names } = rest;
+  const secretOrNone = (reference: string | undefined) => (reference === undefined ? undefined : secretOf(reference));
+  return {
+    kind: 'snowflake',
+    ...names,
+    user,
+    privateKey: secretOrNone(privateKey),
+    passphrase: secretOrNone(passphrase),
+    workloadIdentity,
+    token: secretOrNone(token),
+    storageIntegration,
+    url: url?.replace(/\/+$/, ''),
+    statementTimeout: durationOf(statementTimeout),
+    lockTimeout: durationOf(lockTimeout),
+  };
+}
+
+function durationOf(text: string): Micros {
+  const micros = parseDuration(text);
+  assert(micros !== null, 'a duration that is none passed the checks');
+  return micros;
 }
 
 const localPath = (url: string, folder: string): string =>
@@ -70,6 +92,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     transform: input.transform ? transformOf(input.transform) : null,
     candidates: input.candidates ?? {},
     latestBy: input.latestBy ?? [],
+    clusterBy: input.clusterBy ?? null,
     personal: input.personal ?? [],
     money: input.money ? { amount: input.money.amount.split('.'), currency: input.money.currency.split('.') } : null,
   };
