@@ -1,4 +1,6 @@
+import { TidemarkError } from '../../../errors.ts';
 import { identifier } from '../../../sql.ts';
+import type { StoreConfig, WarehouseConfig } from '../../../stream.ts';
 
 /** What the statements of migrations are made of; all names are quoted, so that they are what the configuration says. */
 
@@ -35,10 +37,36 @@ export const STAGE = 'TIDEMARK_STAGE';
 export const FILE_FORMAT = 'TIDEMARK_PARQUET';
 export const MIGRATIONS_TABLE = 'TIDEMARK_MIGRATIONS';
 
-const LOADER_SUFFIX = /_LOADER$/i;
+const LOADER_SUFFIX = /_LOADER$/;
 
 /** The reader's and the auditor's roles stand beside the loader's: TIDEMARK_LOADER, TIDEMARK_READER, TIDEMARK_AUDITOR. */
-export function rolesOf(loader: string): Roles {
+function rolesOf(loader: string): Roles {
   const prefix = loader.replace(LOADER_SUFFIX, '');
   return { loader, reader: `${prefix}_READER`, auditor: `${prefix}_AUDITOR` };
+}
+
+/** A configured name as Snowflake keeps it: in capitals, unless it needs quotes. */
+export const keptName = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_$]*$/.test(name) ? name.toUpperCase() : name);
+
+type Snowflake = Extract<WarehouseConfig, { kind: 'snowflake' }>;
+
+/** @throws CONFIG where the store is no bucket: a stage reads one. */
+export function migrationContext(warehouse: Snowflake, store: StoreConfig): MigrationContext {
+  const { database, schema, role, storageIntegration } = warehouse;
+  return {
+    database: keptName(database),
+    schema: keptName(schema),
+    stageUrl: stageUrlOf(store),
+    storageIntegration: storageIntegration === undefined ? undefined : keptName(storageIntegration),
+    roles: rolesOf(keptName(role)),
+  };
+}
+
+function stageUrlOf(store: StoreConfig): string {
+  if (store.kind === 's3') return `s3://${store.bucket}/${store.prefix === '' ? '' : `${store.prefix}/`}`;
+  throw new TidemarkError({
+    code: 'CONFIG',
+    message: 'A Snowflake warehouse reads the files of batches from a bucket; the store is a folder',
+    hint: 'Nothing was changed. Write store: s3://BUCKET/PREFIX, or name a DuckDB warehouse.',
+  });
 }

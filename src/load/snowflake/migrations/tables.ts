@@ -1,7 +1,10 @@
 import { identifier } from '../../../sql.ts';
 import { MIGRATIONS_TABLE, type MigrationContext, objectSql, textSql } from './names.ts';
 
-/** Tidemark's own tables: the columns of schema `tidemark` of the DuckDB warehouse, and their meaning. */
+/**
+ * Tidemark's own tables: the columns of schema `tidemark` of the DuckDB warehouse, and their meaning. The fence is a table a stream, which
+ * the loader makes: an UPDATE locks a table as a whole until its transaction ends.
+ */
 
 interface TableDefinition {
   readonly name: string;
@@ -33,16 +36,6 @@ const STREAMS: TableDefinition = {
     ['DEFINITION', TEXT, 'Key, version and latestBy columns, as JSON'],
     ['SCHEMA', TEXT, 'Types of the fields and the physical columns that hold them, as JSON'],
     ['CHANGED_AT', TIME, 'When the table was last created or altered'],
-  ],
-};
-
-const FENCE: TableDefinition = {
-  name: 'TIDEMARK_FENCE',
-  comment: 'One row a stream: a loader takes the next token, and commits only while it is still the last one taken',
-  columns: [
-    ['STREAM', TEXT, 'Name of the stream as configured'],
-    ['TOKEN', COUNT, 'The last token that was taken; it only rises'],
-    ['TAKEN_AT', TIME, 'When it was taken'],
   ],
 };
 
@@ -113,7 +106,7 @@ const QUARANTINE: TableDefinition = {
     ['POSITION', COUNT, 'Zero-based position of the record in that page'],
     ['RULE', TEXT, 'The rule or contract that it broke'],
     ['CONTENT_HASH', 'VARCHAR', "First 128 bits of SHA-256 over the record's bytes as landed, in hex"],
-    ['NOTED_AT', TIME, 'When the batch was loaded'],
+    ['AT', TIME, 'When the batch was loaded'],
   ],
 };
 
@@ -123,7 +116,7 @@ const METRICS: TableDefinition = {
   columns: [
     ['STREAM', TEXT, 'Name of the stream as configured'],
     ['BATCH', 'VARCHAR', 'Batch that was loaded; null for a figure of the stream'],
-    ['MEASURED_AT', TIME, 'When it was measured'],
+    ['AT', TIME, 'When it was measured'],
     ['NAME', TEXT, 'What was measured, with its unit last: merge_ms, staged_rows'],
     ['VALUE', 'FLOAT NOT NULL', 'The figure'],
   ],
@@ -142,7 +135,7 @@ const MIGRATIONS: TableDefinition = {
 };
 
 /** In the order of their creation, without the table of migrations: that one is there before any. */
-export const TABLES: readonly TableDefinition[] = [META, STREAMS, FENCE, LEDGER, AUDIT, WATERMARK, TRANSFORMS, QUARANTINE, METRICS];
+export const TABLES: readonly TableDefinition[] = [META, STREAMS, LEDGER, AUDIT, WATERMARK, TRANSFORMS, QUARANTINE, METRICS];
 
 export function createTable(context: MigrationContext, { name, comment, columns }: TableDefinition): string {
   const lines = columns.map(([column, type, about]) => `  ${identifier(column)} ${type} COMMENT ${textSql(about)}`);
