@@ -1,0 +1,253 @@
+import { castSql } from './casts.ts';
+import type { Cursor } from './cursor.ts';
+import { unknownFunction } from './errors.ts';
+import { timestampFormat } from './formats.ts';
+import { sqlString } from './names.ts';
+import type { Scope } from './scope.ts';
+import { orderBy } from './select.ts';
+import type { SnowflakeType } from './types.ts';
+
+const LTZ: SnowflakeType = { name: 'TIMESTAMP_LTZ', scale: 9 };
+const NTZ: SnowflakeType = { name: 'TIMESTAMP_NTZ', scale: 9 };
+const TEXT: SnowflakeType = { name: 'TEXT', length: 16_777_216 };
+
+type Translation = (args: readonly string[], scope: Scope) => string;
+
+const same =
+  (name: string): Translation =>
+  (args) =>
+    `${name}(${args.join(', ')})`;
+const anyNull = (args: readonly string[]): string => args.map((arg) => `${arg} IS NULL`).join(' OR ');
+const nullIfAnyIs =
+  (name: string): Translation =>
+  (args) =>
+    `(CASE WHEN ${anyNull(args)} THEN NULL ELSE ${name}(${args.join(', ')}) END)`;
+const cast =
+  (type: SnowflakeType, tries = false): Translation =>
+  (args, scope) =>
+    castSql(args[0] ?? 'NULL', type, scope, tries);
+const instant: Translation = (_, scope) => `make_timestamptz(${scope.now()})`;
+
+function number(args: readonly string[], scope: Scope, tries: boolean): string {
+  return castSql(args[0] ?? 'NULL', { name: 'FIXED', precision: Number(args[1] ?? 38), scale: Number(args[2] ?? 0) }, scope, tries);
+}
+
+const toText: Translation = (args, scope) =>
+  args[1] === undefined
+    ? castSql(args[0] ?? 'NULL', TEXT, scope, false)
+    : `strftime(${args[0]}, ${sqlString(timestampFormat(args[1].slice(1, -1)))})`;
+
+/** Alternating keys and values; a pair with a NULL in it is left out. */
+const objectOf: Translation = (args) => `sf_object([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`;
+const part: Translation = (args) => (args[0] ?? '').replace(/^'(.*)'$/, '$1').toLowerCase();
+
+const FUNCTIONS: Readonly<Record<string, Translation>> = {
+  ABS: same('abs'),
+  CEIL: same('ceil'),
+  FLOOR: same('floor'),
+  ROUND: same('round'),
+  MOD: ([a, b]) => `(${a} % ${b})`,
+  COALESCE: same('coalesce'),
+  NVL: same('coalesce'),
+  IFNULL: same('coalesce'),
+  NULLIF: same('nullif'),
+  NVL2: ([a, b, c]) => `(CASE WHEN ${a} IS NOT NULL THEN ${b} ELSE ${c} END)`,
+  IFF: ([a, b, c]) => `(CASE WHEN ${a} THEN ${b} ELSE ${c} END)`,
+  EQUAL_NULL: ([a, b]) => `(${a} IS NOT DISTINCT FROM ${b})`,
+  GREATEST: nullIfAnyIs('greatest'),
+  LEAST: nullIfAnyIs('least'),
+  CONCAT: (args) => `(${args.join(' || ')})`,
+  LENGTH: same('length'),
+  LEN: same('length'),
+  UPPER: same('upper'),
+  LOWER: same('lower'),
+  TRIM: same('trim'),
+  LTRIM: same('ltrim'),
+  RTRIM: same('rtrim'),
+  LEFT: same('left'),
+  RIGHT: same('right'),
+  SUBSTR: same('substr'),
+  SUBSTRING: same('substr'),
+  REPLACE: same('replace'),
+  STARTSWITH: same('starts_with'),
+  ENDSWITH: same('ends_with'),
+  CONTAINS: same('contains'),
+  SPLIT_PART: same('split_part'),
+  LPAD: same('lpad'),
+  REPEAT: same('repeat'),
+  REGEXP_LIKE: same('regexp_full_match'),
+  REGEXP_REPLACE: ([text, pattern, by]) => `regexp_replace(${text}, ${pattern}, ${by ?? "''"}, 'g')`,
+  MD5: same('md5'),
+  SHA2: ([text]) => `sha256(${text})`,
+  TO_VARIANT: ([value]) => `sf_variant(${value})`,
+  PARSE_JSON: ([text]) => `sf_parse(${text})`,
+  TRY_PARSE_JSON: ([text]) => `sf_try_parse(${text})`,
+  TO_JSON: ([value]) => `sf_json(${value})`,
+  OBJECT_CONSTRUCT: objectOf,
+  ARRAY_CONSTRUCT: (args) => `sf_array([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`,
+  ARRAY_SIZE: ([value]) => `CAST(json_array_length(${value}) AS BIGINT)`,
+  OBJECT_KEYS: ([value]) => `sf_variant(json_keys(${value}))`,
+  GET: ([value, key]) => `sf_get(${value}, ${/^\d+$/.test(key ?? '') ? `'$[${key}]'` : `'$."' || ${key} || '"'`})`,
+  GET_PATH: ([value, path]) => `sf_get(${value}, '$.' || ${path})`,
+  TYPEOF: ([value]) => `sf_typeof(${value})`,
+  IS_NULL_VALUE: ([value]) => `(json_type(${value}) = 'NULL')`,
+  IS_OBJECT: ([value]) => `(json_type(${value}) = 'OBJECT')`,
+  IS_ARRAY: ([value]) => `(json_type(${value}) = 'ARRAY')`,
+  STRIP_NULL_VALUE: ([value]) => `(CASE json_type(${value}) WHEN 'NULL' THEN NULL ELSE ${value} END)`,
+  TO_VARCHAR: toText,
+  TO_CHAR: toText,
+  TO_BOOLEAN: cast({ name: 'BOOLEAN' }),
+  TRY_TO_BOOLEAN: cast({ name: 'BOOLEAN' }, true),
+  TO_DOUBLE: cast({ name: 'REAL' }),
+  TRY_TO_DOUBLE: cast({ name: 'REAL' }, true),
+  TO_DATE: cast({ name: 'DATE' }),
+  TRY_TO_DATE: cast({ name: 'DATE' }, true),
+  TO_NUMBER: (args, scope) => number(args, scope, false),
+  TO_DECIMAL: (args, scope) => number(args, scope, false),
+  TRY_TO_NUMBER: (args, scope) => number(args, scope, true),
+  TRY_TO_DECIMAL: (args, scope) => number(args, scope, true),
+  TO_TIMESTAMP_LTZ: ([value, scale], scope) => epochOr(value, scale, LTZ, scope),
+  TO_TIMESTAMP_NTZ: ([value, scale], scope) => epochOr(value, scale, NTZ, scope),
+  TO_TIMESTAMP: ([value, scale], scope) => epochOr(value, scale, NTZ, scope),
+  TRY_TO_TIMESTAMP_LTZ: cast(LTZ, true),
+  TRY_TO_TIMESTAMP_NTZ: cast(NTZ, true),
+  CURRENT_TIMESTAMP: instant,
+  LOCALTIMESTAMP: instant,
+  GETDATE: instant,
+  SYSDATE: (_, scope) => `make_timestamp(${scope.now()})`,
+  CURRENT_DATE: (_, scope) => `CAST(make_timestamptz(${scope.now()}) AS DATE)`,
+  DATE_TRUNC: (args) => `date_trunc('${part(args, undefined as never)}', ${args[1]})`,
+  DATEADD: (args) => `(${args[2]} + to_${plural(part(args, undefined as never))}(CAST(${args[1]} AS BIGINT)))`,
+  DATEDIFF: (args) => `date_diff('${part(args, undefined as never)}', ${args[1]}, ${args[2]})`,
+  DATE_PART: (args) => epochPart(part(args, undefined as never), args[1] ?? 'NULL'),
+  YEAR: same('year'),
+  MONTH: same('month'),
+  DAY: same('day'),
+  HOUR: same('hour'),
+  CONVERT_TIMEZONE: ([zone, value]) => `(CAST(${value} AS TIMESTAMPTZ) AT TIME ZONE ${zone})`,
+  COUNT_IF: same('count_if'),
+  SUM: same('sum'),
+  MIN: same('min'),
+  MAX: same('max'),
+  AVG: same('avg'),
+  MEDIAN: same('median'),
+  ANY_VALUE: same('any_value'),
+  BOOLOR_AGG: same('bool_or'),
+  BOOLAND_AGG: same('bool_and'),
+  ROW_NUMBER: same('row_number'),
+  RANK: same('rank'),
+  DENSE_RANK: same('dense_rank'),
+  LAG: same('lag'),
+  LEAD: same('lead'),
+  FIRST_VALUE: same('first_value'),
+  LAST_VALUE: same('last_value'),
+  ARRAY_AGG: ([value]) => `sf_variant(list(${value}) FILTER (${value} IS NOT NULL))`,
+  SEQ4: () => '(row_number() OVER () - 1)',
+  SYSTEM$TYPEOF: ([value]) => `typeof(${value})`,
+};
+
+const plural = (unit: string): string => (unit.endsWith('s') ? unit : `${unit}s`);
+
+/** Seconds, milliseconds, microseconds or nanoseconds since the epoch, or a text. */
+function epochOr(value = 'NULL', scale: string | undefined, type: SnowflakeType, scope: Scope): string {
+  if (scale === undefined && !/^\(?-? ?\d+\)?$/.test(value)) return castSql(value, type, scope, false);
+  const micros = `CAST(CAST(${value} AS DECIMAL(38,0)) * 1000000 / ${10 ** Number(scale ?? 0)} AS BIGINT)`;
+  const exact = `CAST(CASE WHEN ${Number(scale ?? 0)} <= 6 THEN CAST(${value} AS DECIMAL(38,0)) * ${10 ** Math.max(0, 6 - Number(scale ?? 0))} ELSE ${micros} END AS BIGINT)`;
+  return type.name === 'TIMESTAMP_LTZ' ? `make_timestamptz(${exact})` : `make_timestamp(${exact})`;
+}
+
+function epochPart(unit: string, value: string): string {
+  const scales: Readonly<Record<string, string>> = {
+    epoch_second: `CAST(floor(epoch(${value})) AS BIGINT)`,
+    epoch_millisecond: `epoch_ms(${value})`,
+    epoch_microsecond: `epoch_us(${value})`,
+    epoch_nanosecond: `epoch_ns(${value})`,
+  };
+  return scales[unit] ?? `date_part('${unit}', ${value})`;
+}
+
+/** Written without brackets. */
+const BARE = new Set(['CURRENT_TIMESTAMP', 'CURRENT_DATE', 'LOCALTIMESTAMP', 'CURRENT_USER']);
+
+/** @returns null where what comes next is no call. @throws that there is no such function. */
+export function translateCall(cursor: Cursor, scope: Scope): string | null {
+  const name = cursor.peek().value;
+  if (!(cursor.peek(1).kind === 'mark' && cursor.peek(1).value === '(')) {
+    if (!BARE.has(name)) return null;
+    cursor.next();
+    return FUNCTIONS[name]?.([], scope) ?? factSql(name, scope);
+  }
+  if (name === 'COUNT' || name === 'LISTAGG') return aggregate(cursor, scope);
+  if (name === 'DATE_PART' || name === 'DATEADD' || name === 'DATEDIFF' || name === 'EXTRACT') return dated(cursor, scope);
+  const translation = FUNCTIONS[name];
+  const fact = scope.fact(name);
+  if (!translation && fact === undefined) throw unknownFunction(name);
+  cursor.next();
+  cursor.expect('(');
+  const distinct = cursor.takes('DISTINCT') ? 'DISTINCT ' : '';
+  const args: string[] = [];
+  if (!cursor.takes(')')) {
+    do args.push(scope.expression(cursor, scope));
+    while (cursor.takes(','));
+    cursor.expect(')');
+  }
+  if (!translation) return factSql(name, scope);
+  const first = `${distinct}${args[0] ?? ''}`;
+  return over(cursor, scope, translation(distinct ? [first, ...args.slice(1)] : args, scope));
+}
+
+function factSql(name: string, scope: Scope): string {
+  const fact = scope.fact(name) ?? null;
+  return fact === null ? 'CAST(NULL AS VARCHAR)' : sqlString(fact);
+}
+
+/** The unit is a bare word there. */
+function dated(cursor: Cursor, scope: Scope): string {
+  const name = cursor.next().value;
+  cursor.expect('(');
+  const unit = cursor.next().value.toLowerCase();
+  if (name === 'EXTRACT') cursor.expect('FROM');
+  else cursor.expect(',');
+  const args = [unit];
+  do args.push(scope.expression(cursor, scope));
+  while (cursor.takes(','));
+  cursor.expect(')');
+  return FUNCTIONS[name === 'EXTRACT' ? 'DATE_PART' : name]?.(args, scope) ?? '';
+}
+
+/** COUNT(DISTINCT a, b) leaves rows out in which one is NULL. */
+function aggregate(cursor: Cursor, scope: Scope): string {
+  const name = cursor.next().value;
+  cursor.expect('(');
+  const isDistinct = cursor.takes('DISTINCT');
+  const args: string[] = [];
+  do args.push(scope.expression(cursor, scope));
+  while (cursor.takes(','));
+  cursor.expect(')');
+  const distinct = isDistinct ? 'DISTINCT ' : '';
+  if (name === 'LISTAGG') {
+    const order = cursor.takes('WITHIN', 'GROUP', '(') ? orderBy(cursor, scope) : '';
+    if (order) cursor.expect(')');
+    return `coalesce(string_agg(${distinct}${args[0]}, ${args[1] ?? "''"}${order}), '')`;
+  }
+  if (args.length === 1) return over(cursor, scope, `count(${distinct}${args[0]})`);
+  return over(cursor, scope, `count(${distinct}CASE WHEN ${anyNull(args)} THEN NULL ELSE (${args.join(', ')}) END)`);
+}
+
+function over(cursor: Cursor, scope: Scope, call: string): string {
+  if (!cursor.takes('OVER')) return call;
+  cursor.expect('(');
+  const parts: string[] = [];
+  if (cursor.takes('PARTITION', 'BY')) {
+    const keys: string[] = [];
+    do keys.push(scope.expression(cursor, scope));
+    while (cursor.takes(','));
+    parts.push(`PARTITION BY ${keys.join(', ')}`);
+  }
+  if (cursor.sees('ORDER')) parts.push(orderBy(cursor, scope).trim());
+  const from = cursor.position;
+  while (!cursor.sees(')')) cursor.next();
+  if (cursor.position > from) parts.push(cursor.textFrom(from));
+  cursor.expect(')');
+  return `${call} OVER (${parts.join(' ')})`;
+}

@@ -1,0 +1,121 @@
+import { planAlterTable, planComment } from './alter.ts';
+import { planCopy } from './copy.ts';
+import { type Creation, planCreateSchema, planCreateTable, planDropRelation } from './ddl.ts';
+import { planDelete, planInsert, planUpdate } from './dml.ts';
+import { planMerge } from './merge.ts';
+import { type Context, type Plan, TYPE_ID } from './plan.ts';
+import { planAlterOther, planCreateAccountObject, planCreateOther, planCreateRole, planDropOther, planGrant } from './security.ts';
+import { query } from './select.ts';
+import { planAlterSession, planTransaction, planUse } from './session-statements.ts';
+import { planShow } from './show.ts';
+import { planCreateView } from './views.ts';
+
+export interface StatementContext extends Context {
+  resolveSchema(parts: readonly string[]): [string, string];
+}
+
+/** Reads one statement. @throws the service's error where it makes no sense, and "unsupported" where it is beyond this server. */
+export function planStatement(context: StatementContext): Plan {
+  const { cursor } = context;
+  const word = cursor.peek();
+  const planner = word.kind === 'word' ? PLANNERS[word.value] : undefined;
+  if (planner) return planner(context);
+  if (cursor.sees('(') || cursor.sees('WITH') || cursor.sees('SELECT')) return planQuery(context);
+  throw cursor.unexpected();
+}
+
+const PLANNERS: Readonly<Record<string, (context: StatementContext) => Plan>> = {
+  INSERT: planInsert,
+  UPDATE: planUpdate,
+  DELETE: planDelete,
+  MERGE: planMerge,
+  COPY: planCopy,
+  CREATE: planCreate,
+  ALTER: planAlter,
+  DROP: planDrop,
+  COMMENT: planComment,
+  GRANT: planGrant,
+  REVOKE: planGrant,
+  SHOW: planShow,
+  USE: planUse,
+  BEGIN: planTransaction,
+  START: planTransaction,
+  COMMIT: planTransaction,
+  ROLLBACK: planTransaction,
+};
+
+function planQuery({ cursor, scope, engine, session }: Context): Plan {
+  const sql = query(cursor, scope);
+  cursor.expectEnd();
+  return { typeId: TYPE_ID.select, needsWarehouse: / FROM /.test(sql), run: () => engine.read(session, sql) };
+}
+
+function planCreate(context: StatementContext): Plan {
+  const { cursor } = context;
+  cursor.expect('CREATE');
+  const replaces = cursor.takes('OR', 'REPLACE');
+  cursor.takes('SECURE');
+  const isTransient = cursor.takes('TRANSIENT');
+  const kind = kindOf(context);
+  const creation: Creation = { replaces, isTransient, keeps: cursor.takes('IF', 'NOT', 'EXISTS') };
+  switch (kind) {
+    case 'TABLE':
+      return planCreateTable(context, creation);
+    case 'VIEW':
+      return planCreateView(context, creation);
+    case 'SCHEMA':
+      return planCreateSchema(context, creation, context.resolveSchema);
+    case 'ROLE':
+      return planCreateRole(context, creation);
+    case 'INTEGRATION':
+    case 'WAREHOUSE':
+    case 'RESOURCE MONITOR':
+      return planCreateAccountObject(context, creation, kind);
+    default:
+      return planCreateOther(context, creation, kind);
+  }
+}
+
+const KINDS = [
+  'TABLE',
+  'VIEW',
+  'SCHEMA',
+  'ROLE',
+  'WAREHOUSE',
+  'STAGE',
+  'TAG',
+  'FILE FORMAT',
+  'MASKING POLICY',
+  'ROW ACCESS POLICY',
+  'RESOURCE MONITOR',
+] as const;
+
+function kindOf({ cursor }: Context): (typeof KINDS)[number] | 'INTEGRATION' {
+  if (cursor.takes('STORAGE', 'INTEGRATION') || cursor.takes('INTEGRATION')) return 'INTEGRATION';
+  const kind = KINDS.find((candidate) => cursor.takes(...candidate.split(' ')));
+  if (!kind) throw cursor.unsupported();
+  return kind;
+}
+
+function planAlter(context: StatementContext): Plan {
+  const { cursor } = context;
+  if (cursor.sees('ALTER', 'SESSION')) return planAlterSession(context);
+  cursor.expect('ALTER');
+  const kind = kindOf(context);
+  if (kind === 'TABLE') return planAlterTable(context);
+  if (kind === 'STAGE' || kind === 'FILE FORMAT' || kind === 'TAG' || kind === 'MASKING POLICY' || kind === 'ROW ACCESS POLICY') {
+    return planAlterOther(context, kind);
+  }
+  throw cursor.unsupported();
+}
+
+function planDrop(context: StatementContext): Plan {
+  const { cursor } = context;
+  cursor.expect('DROP');
+  const kind = kindOf(context);
+  if (kind === 'TABLE' || kind === 'VIEW') return planDropRelation(context, kind);
+  if (kind === 'STAGE' || kind === 'FILE FORMAT' || kind === 'TAG' || kind === 'MASKING POLICY' || kind === 'ROW ACCESS POLICY') {
+    return planDropOther(context, kind);
+  }
+  throw cursor.unsupported();
+}
