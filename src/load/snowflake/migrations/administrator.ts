@@ -35,7 +35,7 @@ export interface Section {
 }
 
 /** Seconds without work after which the warehouse sleeps: it bills a minute for each resume anyway, and idle seconds after that. */
-export const AUTO_SUSPEND_SECONDS = 60;
+export const AUTO_SUSPEND_SECONDS = 30;
 const QUEUED_TIMEOUT_SECONDS = 300;
 /** docs/SNOWFLAKE.md shows what the cost model comes to; a monitor that never suspends would only watch. */
 export const DAILY_CREDITS = 10;
