@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts';
-import { TidemarkError } from '../errors.ts';
 import type { WarehouseConfig } from '../stream.ts';
 import { DuckDBWarehouse } from './duckdb.ts';
 import type { Warehouse } from './warehouse.ts';
@@ -14,13 +13,10 @@ export interface WarehouseEffects {
   readonly lockWaitMs?: number;
 }
 
-/** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. @throws CONFIG for a kind that is not there. */
-// oxlint-disable-next-line require-await
+/** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. */
 export async function openWarehouse(config: WarehouseConfig, effects: WarehouseEffects): Promise<Warehouse> {
   if (config.kind === 'duckdb') return new DuckDBWarehouse({ path: config.path, ...effects });
-  throw new TidemarkError({
-    code: 'CONFIG',
-    message: 'A Snowflake warehouse is not available in this version of Tidemark',
-    hint: 'Set `warehouse: duckdb:<path>`. The raw pages that are landed by then can be replayed into Snowflake later.',
-  });
+  // Only where it is used: its SDK is not installed everywhere.
+  const { SnowflakeWarehouse } = await import('./snowflake/warehouse.ts');
+  return new SnowflakeWarehouse({ config, ...effects });
 }

@@ -1,0 +1,251 @@
+import type { Connection, RowStatement, SnowflakeError } from 'snowflake-sdk';
+import type { Clock } from '../../clock.ts';
+import { TidemarkError } from '../../errors.ts';
+import type { SnowflakeConfig } from '../../stream.ts';
+import { formatDuration } from '../../time.ts';
+import { isDefinite, snowflakeError } from './failure.ts';
+import { loginOf } from './login.ts';
+import { textSql } from './names.ts';
+
+/** A row by its columns' names. Every value is text as Snowflake writes it, so that no digit goes through a double. */
+export type SnowflakeRow = Readonly<Record<string, string | null>>;
+
+/**
+ * One session, one statement at a time. Every statement ends within the deadline; where its outcome is not known then, the session is lost:
+ * it must be closed, and what it was about be looked up in another one.
+ */
+export interface SnowflakeSession {
+  /** For every statement from now on. */
+  tag: Readonly<Record<string, string>>;
+  /** Of the last statement that was answered. */
+  readonly queryId: string | null;
+  /** Whether the outcome of a statement is unknown, or the session ended by itself. */
+  readonly isLost: boolean;
+  /** @param binds for the `?` in it. @returns rows inserted, updated or deleted, by the words of Snowflake's answer. */
+  run(sql: string, binds?: readonly (string | null)[]): Promise<RowsChanged>;
+  rows(sql: string, binds?: readonly (string | null)[]): Promise<readonly SnowflakeRow[]>;
+  /** The deadline is that of the first row. */
+  stream(sql: string, binds?: readonly (string | null)[]): AsyncIterable<SnowflakeRow>;
+  /** The same with the columns' types, for whatever somebody asks. */
+  table(sql: string): Promise<{ readonly columns: readonly ColumnInfo[]; readonly rows: readonly SnowflakeRow[] }>;
+  /** Logs off, which rolls an open transaction back. Never fails. */
+  close(): Promise<void>;
+}
+
+export interface RowsChanged {
+  readonly inserted: number;
+  readonly updated: number;
+}
+
+export interface ColumnInfo {
+  readonly name: string;
+  /** In lower case: fixed, real, text, boolean, date, timestamp_ltz, variant, … */
+  readonly type: string;
+  readonly scale: number;
+}
+
+export type OpenSession = (config: SnowflakeConfig, clock: Clock) => Promise<SnowflakeSession>;
+
+/** Longest wait for what is asked of the service itself: to log in, to log off, to cancel. */
+const SERVICE_MS = 60_000;
+/** The server ends a statement at its own timeout and says so; only where it says nothing does ours come. */
+const GRACE_MS = 30_000;
+/** One answer of the server: it says at least every 45 seconds that a statement goes on. */
+const ANSWER_MS = 120_000;
+
+type Sdk = typeof import('snowflake-sdk');
+let loaded: Promise<Sdk> | undefined;
+
+/** The one place that knows the SDK: it takes most of a second to load, and looks around on the machine unless it is told not to. */
+// oxlint-disable-next-line require-await -- one import, however many ask
+async function loadSdk(): Promise<Sdk> {
+  loaded ??= (async () => {
+    Object.assign(process.env, { SNOWFLAKE_DISABLE_PLATFORM_DETECTION: 'true', SF_TELEMETRY_DISABLE_CONNECTION_SHAPE: 'true' });
+    const imported = await import('snowflake-sdk').catch((cause: unknown) => {
+      const hint = 'Nothing was begun. Install it: npm install snowflake-sdk@3.3.0';
+      throw new TidemarkError({ code: 'CONFIG', message: 'The package snowflake-sdk is not installed', hint, cause });
+    });
+    // Its types are those of a module with named exports; it is CommonJS.
+    const { default: sdk } = imported as unknown as { readonly default: Sdk };
+    const silent = (): void => undefined;
+    const customLogger = { error: silent, warn: silent, info: silent, debug: silent, trace: silent };
+    sdk.configure({ logLevel: 'OFF', additionalLogToConsole: false, customLogger });
+    return sdk;
+  })();
+  return loaded;
+}
+
+/** Logs in. @throws CONFIG where the login is refused; WAREHOUSE (transient) where nobody answers. */
+export const openSession: OpenSession = async (config, clock) => {
+  const sdk = await loadSdk();
+  const connection = sdk.createConnection({
+    account: config.account,
+    ...(config.url === undefined ? {} : { accessUrl: config.url }),
+    ...loginOf(config),
+    role: config.role,
+    warehouse: config.warehouse,
+    database: config.database,
+    schema: config.schema,
+    application: 'Tidemark',
+    fetchAsString: ['Number', 'Date', 'Boolean', 'JSON', 'Buffer'],
+    representNullAsStringNull: false,
+    timeout: ANSWER_MS,
+    sfRetryMaxLoginRetries: 2,
+    clientStoreTemporaryCredential: false,
+  });
+  const session = new SdkSession(connection, clock, config);
+  await session.begin();
+  return session;
+};
+
+class SdkSession implements SnowflakeSession {
+  tag: Readonly<Record<string, string>> = {};
+  queryId: string | null = null;
+  isLost = false;
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #config: SnowflakeConfig;
+
+  constructor(connection: Connection, clock: Clock, config: SnowflakeConfig) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#config = config;
+  }
+
+  async begin(): Promise<void> {
+    const login = new Promise<void>((resolve, reject) => {
+      this.#connection.connect((error) => (error ? reject(error) : resolve()));
+    });
+    try {
+      await this.#within(SERVICE_MS, login, 'The login');
+      await this.run(sessionParameters(this.#config));
+    } catch (error) {
+      await this.close();
+      throw snowflakeError(error, null);
+    }
+  }
+
+  async run(sql: string, binds: readonly (string | null)[] = []): Promise<RowsChanged> {
+    const [row = {}] = await this.rows(sql, binds);
+    const count = (name: string): number => Number(row[name] ?? 0);
+    return { inserted: count('number of rows inserted'), updated: count('number of rows updated') };
+  }
+
+  async rows(sql: string, binds: readonly (string | null)[] = []): Promise<readonly SnowflakeRow[]> {
+    return (await this.#execute(sql, binds, false)).rows;
+  }
+
+  async *stream(sql: string, binds: readonly (string | null)[] = []): AsyncIterable<SnowflakeRow> {
+    const { statement } = await this.#execute(sql, binds, true);
+    try {
+      for await (const row of statement.streamRows()) yield row as SnowflakeRow;
+    } catch (error) {
+      this.isLost = true;
+      throw snowflakeError(error, { sql, queryId: this.queryId });
+    }
+  }
+
+  async table(sql: string): Promise<{ columns: readonly ColumnInfo[]; rows: readonly SnowflakeRow[] }> {
+    const { statement, rows } = await this.#execute(sql, [], false);
+    const columns = (statement.getColumns() ?? []).map((column) => ({
+      name: column.getName(),
+      type: column.getType().toLowerCase(),
+      scale: column.getScale(),
+    }));
+    return { columns, rows };
+  }
+
+  async close(): Promise<void> {
+    this.isLost = true;
+    const off = new Promise<void>((resolve) => {
+      this.#connection.destroy(() => resolve());
+    });
+    await this.#within(SERVICE_MS, off, 'The end of the session').catch(() => undefined);
+  }
+
+  async #execute(
+    sql: string,
+    binds: readonly (string | null)[],
+    streamed: boolean,
+  ): Promise<{ statement: RowStatement; rows: readonly SnowflakeRow[] }> {
+    let statement: RowStatement | undefined;
+    const answer = new Promise<{ statement: RowStatement; rows: readonly SnowflakeRow[] }>((resolve, reject) => {
+      const complete = (error: SnowflakeError | undefined, done: unknown, rows?: unknown[]): void =>
+        error ? reject(error) : resolve({ statement: done as RowStatement, rows: (rows ?? []) as SnowflakeRow[] });
+      const parameters = { QUERY_TAG: JSON.stringify({ app: 'tidemark', ...this.tag }) };
+      const options = { sqlText: sql, parameters, streamResult: streamed, complete, ...(binds.length > 0 ? { binds } : {}) };
+      statement = this.#connection.execute(options) as RowStatement;
+    });
+    try {
+      const done = await this.#within(this.#config.statementTimeout / 1000 + GRACE_MS, answer, 'The statement');
+      this.queryId = done.statement.getQueryId() ?? null;
+      return done;
+    } catch (error) {
+      if (!isDefinite(error)) this.isLost = true;
+      if (error instanceof Overdue) await this.#cancel(statement);
+      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: statement?.getQueryId() ?? null });
+    }
+  }
+
+  /** What was sent may still be done; it does not go on for longer than it must. */
+  async #cancel(statement: RowStatement | undefined): Promise<void> {
+    const cancelled = new Promise<void>((resolve) => {
+      if (statement) statement.cancel(() => resolve());
+      else resolve();
+    });
+    await this.#within(SERVICE_MS, cancelled, 'The cancellation').catch(() => undefined);
+  }
+
+  async #within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+    const ended = new AbortController();
+    const overdue = this.#clock.sleep(ms, ended.signal).then(() => {
+      throw new Overdue(what, ms);
+    });
+    try {
+      return await Promise.race([work, overdue]);
+    } finally {
+      overdue.catch(() => undefined);
+      work.catch(() => undefined);
+      ended.abort(new Error('done'));
+    }
+  }
+}
+
+/** Nobody answered in time: the outcome is not known. */
+class Overdue extends Error {
+  override readonly name = 'Overdue';
+  readonly told: TidemarkError;
+
+  constructor(what: string, ms: number) {
+    super(what);
+    this.told = new TidemarkError({
+      code: 'WAREHOUSE',
+      message: `${what} was not answered within ${formatDuration(ms * 1000)}`,
+      hint: 'It was cancelled. What became of it is looked up in the ledger before anything is done again.',
+      transient: true,
+      cause: this,
+    });
+  }
+}
+
+const TIMESTAMP_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF6TZH:TZM';
+
+/** What the statements rely on, whatever the account or the user sets. */
+function sessionParameters({ statementTimeout, lockTimeout }: SnowflakeConfig): string {
+  const seconds = (micros: number): number => Math.max(1, Math.ceil(micros / 1_000_000));
+  const parameters = {
+    TIMEZONE: textSql('UTC'),
+    QUOTED_IDENTIFIERS_IGNORE_CASE: 'FALSE',
+    AUTOCOMMIT: 'TRUE',
+    STATEMENT_TIMEOUT_IN_SECONDS: seconds(statementTimeout),
+    LOCK_TIMEOUT: seconds(lockTimeout),
+    JSON_INDENT: 0,
+    ABORT_DETACHED_QUERY: 'TRUE',
+    ERROR_ON_NONDETERMINISTIC_MERGE: 'TRUE',
+    TIMESTAMP_OUTPUT_FORMAT: textSql(TIMESTAMP_FORMAT),
+    TIMESTAMP_LTZ_OUTPUT_FORMAT: textSql(TIMESTAMP_FORMAT),
+  };
+  return `ALTER SESSION SET ${Object.entries(parameters)
+    .map(([name, value]) => `${name} = ${value}`)
+    .join(', ')}`;
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import type { Clock } from '../../../src/clock.ts';
+import { applyMigrations } from '../../../src/load/snowflake/migrations/apply.ts';
+import { migrationContext } from '../../../src/load/snowflake/migrations/index.ts';
+import { openSession } from '../../../src/load/snowflake/session.ts';
+import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from '../../../src/load/snowflake/warehouse.ts';
+import type { SnowflakeConfig } from '../../../src/stream.ts';
+import { MINUTE } from '../../../src/time.ts';
+import { keyPair } from '../../support/snowflake/driver.ts';
+import { type SnowflakeServer, startSnowflakeServer } from '../../support/snowflake/server.ts';
+import { type Bench, type LoadBench, makeBench, START } from '../support.ts';
+
+/** Whoever sleeps on this without being able to be woken goes on at once; a deadline passes only when the test says so. */
+export interface ManualClock extends Clock {
+  advance(ms: number): void;
+}
+
+export function manualClock(): ManualClock {
+  let now = 0;
+  const waiting = new Set<{ readonly until: number; readonly wake: () => void }>();
+  return {
+    now: () => START + now * 1000,
+    monotonicMs: () => now,
+    sleep: (ms, signal) => {
+      if (!signal) {
+        now += ms;
+        return new Promise((resolve) => setImmediate(resolve));
+      }
+      return new Promise((resolve, reject) => {
+        const sleeper = { until: now + ms, wake: resolve };
+        waiting.add(sleeper);
+        signal.addEventListener('abort', () => {
+          waiting.delete(sleeper);
+          reject(signal.reason);
+        });
+      });
+    },
+    advance: (ms) => {
+      now += ms;
+      for (const sleeper of waiting) if (sleeper.until <= now) sleeper.wake();
+    },
+  };
+}
+
+export interface SnowflakeBench extends LoadBench {
+  readonly server: SnowflakeServer;
+  readonly clock: ManualClock;
+  readonly config: SnowflakeConfig;
+  open(change?: Partial<SnowflakeWarehouseOptions>): SnowflakeWarehouse;
+  /** Rows of a statement that an administrator runs. */
+  sql(statement: string): Promise<Record<string, unknown>[]>;
+}
+
+/** One server for the tests of a file, and for each a schema of its own with the migrations applied. */
+export function snowflakeBench(): SnowflakeBench {
+  let server: SnowflakeServer;
+  const keys = keyPair();
+  const benches = new Map<string, Bench>();
+  let current: SnowflakeBench & { close(): Promise<void> };
+  beforeAll(async () => {
+    server = await startSnowflakeServer({
+      users: [{ name: 'LOADER', publicKey: keys.publicKey, defaultRole: 'TIDEMARK_LOADER', roles: [] }],
+      databases: { DB: [] },
+      warehouses: ['WH'],
+      readStaged: (url) => readStaged(benches, url),
+    });
+  });
+  afterAll(() => server.close());
+  beforeEach(async () => {
+    const schema = `S${benches.size}`;
+    const files = await makeBench();
+    benches.set(schema, files);
+    current = await benchOn(server, schema, keys.privateKey, files);
+  });
+  afterEach(() => current.close());
+  return new Proxy({} as SnowflakeBench, { get: (_, name: keyof SnowflakeBench) => current[name] });
+}
+
+/** `s3://bucket/S1/one.parquet` is that file in the folder of the bench of schema S1. */
+async function readStaged(benches: ReadonlyMap<string, Bench>, url: string): Promise<Buffer | null> {
+  const [, schema = '', name = ''] = /^s3:\/\/bucket\/([^/]+)\/(.+)$/.exec(url) ?? [];
+  return readFile(join(benches.get(schema)?.folder ?? '', name)).catch(() => null);
+}
+
+async function benchOn(
+  server: SnowflakeServer,
+  schema: string,
+  privateKey: string,
+  files: Bench,
+): Promise<SnowflakeBench & { close(): Promise<void> }> {
+  const clock = manualClock();
+  const config: SnowflakeConfig = {
+    kind: 'snowflake',
+    account: server.account,
+    user: 'LOADER',
+    role: 'TIDEMARK_LOADER',
+    warehouse: 'WH',
+    database: 'DB',
+    schema,
+    privateKey: { reference: 'env:KEY', reveal: () => privateKey },
+    passphrase: undefined,
+    workloadIdentity: undefined,
+    token: undefined,
+    storageIntegration: undefined,
+    url: server.url,
+    statementTimeout: 10 * MINUTE,
+    lockTimeout: MINUTE,
+  };
+  await server.sql(`CREATE SCHEMA "DB"."${schema}"`);
+  const session = await openSession(config, clock);
+  const context = migrationContext(config, {
+    kind: 's3',
+    bucket: 'bucket',
+    prefix: schema,
+    region: undefined,
+    endpoint: undefined,
+    pathStyle: false,
+    kmsKey: undefined,
+  });
+  await applyMigrations((statement) => session.rows(statement), context);
+  await session.close();
+  const opened: SnowflakeWarehouse[] = [];
+  const limits = { threads: 1, memoryBytes: 256 << 20, tempDirectory: join(files.folder, 'spill') };
+  return {
+    folder: files.folder,
+    engine: files.engine,
+    server,
+    clock,
+    config,
+    open: (change) => {
+      const warehouse = new SnowflakeWarehouse({ config, clock, ...limits, ...change });
+      opened.push(warehouse);
+      return warehouse;
+    },
+    batch: async (id, of, observations, change) => {
+      const written = await files.batch(id, of, observations, change);
+      const named = written.batch.files.map((file) => ({ ...file, key: basename(file.key) }));
+      return { ...written, batch: { ...written.batch, files: named } };
+    },
+    sql: (statement) => server.sql(statement, schema),
+    close: async () => {
+      server.clearFaults();
+      for (const warehouse of opened) await warehouse.close();
+      await files.close();
+    },
+  };
+}
