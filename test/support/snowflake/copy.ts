@@ -103,7 +103,7 @@ async function run(context: Context, copy: Copy): Promise<Outcome> {
 }
 
 async function stagedFiles({ readStaged }: Context, { stage, source, copy }: Copy): Promise<Staged[]> {
-  const base = `${stage.options.get('URL') ?? ''}`.replace(/\/?$/, '/');
+  const base = (stage.options.get('URL') ?? '').replace(/\/?$/, '/');
   const staged: Staged[] = [];
   for (const file of copy.files) {
     const url = `${base}${source.path}${file}`;

@@ -16,7 +16,7 @@ export const keyPair = (): { privateKey: string; publicKey: string } =>
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
 
-export const keyLogin = (privateKey: string): ConnectionOptions => ({ authenticator: 'SNOWFLAKE_JWT', privateKey }) as ConnectionOptions;
+export const keyLogin = (privateKey: string): Partial<ConnectionOptions> => ({ authenticator: 'SNOWFLAKE_JWT', privateKey });
 
 export interface Done {
   readonly rows: Record<string, unknown>[];
@@ -41,7 +41,7 @@ export class Driver {
       schema: 'PUBLIC',
       warehouse: 'WH',
       ...options,
-    } as ConnectionOptions);
+    });
     const driver = new Driver(connection);
     await connection.connectAsync();
     return driver;

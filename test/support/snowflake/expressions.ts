@@ -1,6 +1,7 @@
 import { castSql } from './casts.ts';
 import type { Cursor } from './cursor.ts';
 import { translateCall } from './functions.ts';
+import type { Token } from './lexer.ts';
 import { exactName, sqlName, sqlString } from './names.ts';
 import type { Bind, Scope } from './scope.ts';
 import { subquery } from './select.ts';
@@ -87,24 +88,19 @@ const inList = (cursor: Cursor, scope: Scope): string =>
     ? subquery(cursor, scope)
     : `(${cursor.list(() => expression(cursor, scope)).join(', ')})`;
 
+const PREFIXES: Partial<Record<Token['kind'], (cursor: Cursor, scope: Scope) => string>> = {
+  string: (cursor) => sqlString(cursor.next().value),
+  number: (cursor) => cursor.next().value,
+  position,
+  name: column,
+  mark: marked,
+  word: worded,
+};
+
 function prefix(cursor: Cursor, scope: Scope): string {
-  const token = cursor.peek();
-  switch (token.kind) {
-    case 'string':
-      return sqlString(cursor.next().value);
-    case 'number':
-      return cursor.next().value;
-    case 'position':
-      return position(cursor, scope);
-    case 'name':
-      return column(cursor, scope);
-    case 'mark':
-      return marked(cursor, scope);
-    case 'word':
-      return worded(cursor, scope);
-    default:
-      throw cursor.unexpected();
-  }
+  const read = PREFIXES[cursor.peek().kind];
+  if (!read) throw cursor.unexpected();
+  return read(cursor, scope);
 }
 
 function marked(cursor: Cursor, scope: Scope): string {

@@ -39,7 +39,7 @@ const toText: Translation = (args, scope) =>
 
 /** Alternating keys and values; a pair with a NULL in it is left out. */
 const objectOf: Translation = (args) => `sf_object([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`;
-const part: Translation = (args) => (args[0] ?? '').replace(/^'(.*)'$/, '$1').toLowerCase();
+const part = (unit = ''): string => unit.replace(/^'(.*)'$/, '$1').toLowerCase();
 
 const FUNCTIONS: Readonly<Record<string, Translation>> = {
   ABS: same('abs'),
@@ -84,6 +84,8 @@ const FUNCTIONS: Readonly<Record<string, Translation>> = {
   TRY_PARSE_JSON: ([text]) => `sf_try_parse(${text})`,
   TO_JSON: ([value]) => `sf_json(${value})`,
   OBJECT_CONSTRUCT: objectOf,
+  OBJECT_INSERT: ([object, key, value, replaces]) => `sf_insert(${object}, ${key}, sf_variant(${value}), ${replaces ?? 'FALSE'})`,
+  OBJECT_DELETE: ([object, ...keys]) => keys.reduce((rest, key) => `sf_remove(${rest}, ${key})`, object ?? 'NULL'),
   ARRAY_CONSTRUCT: (args) => `sf_array([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`,
   ARRAY_SIZE: ([value]) => `CAST(json_array_length(${value}) AS BIGINT)`,
   OBJECT_KEYS: ([value]) => `sf_variant(json_keys(${value}))`,
@@ -116,10 +118,10 @@ const FUNCTIONS: Readonly<Record<string, Translation>> = {
   GETDATE: instant,
   SYSDATE: (_, scope) => `make_timestamp(${scope.now()})`,
   CURRENT_DATE: (_, scope) => `CAST(make_timestamptz(${scope.now()}) AS DATE)`,
-  DATE_TRUNC: (args) => `date_trunc('${part(args, undefined as never)}', ${args[1]})`,
-  DATEADD: (args) => `(${args[2]} + to_${plural(part(args, undefined as never))}(CAST(${args[1]} AS BIGINT)))`,
-  DATEDIFF: (args) => `date_diff('${part(args, undefined as never)}', ${args[1]}, ${args[2]})`,
-  DATE_PART: (args) => epochPart(part(args, undefined as never), args[1] ?? 'NULL'),
+  DATE_TRUNC: (args) => `date_trunc('${part(args[0])}', ${args[1]})`,
+  DATEADD: (args) => `(${args[2]} + to_${plural(part(args[0]))}(CAST(${args[1]} AS BIGINT)))`,
+  DATEDIFF: (args) => `date_diff('${part(args[0])}', ${args[1]}, ${args[2]})`,
+  DATE_PART: (args) => epochPart(part(args[0]), args[1] ?? 'NULL'),
   YEAR: same('year'),
   MONTH: same('month'),
   DAY: same('day'),

@@ -111,7 +111,7 @@ SELECT place FROM (SELECT ${alias}.rowid AS place, CASE ${whens} END AS action F
 WHERE action IS NOT NULL GROUP BY place HAVING count(*) > 1 AND bool_or(action = 'UPDATE') ORDER BY place LIMIT 1`);
   const [row] = await result.getRows();
   if (!row) return;
-  const values = await look(`SELECT * FROM ${target} WHERE ${alias}.rowid = ${row[0]}`);
+  const values = await look(`SELECT * FROM ${target} WHERE ${alias}.rowid = ${String(row[0])}`);
   const [shown] = await values.getRows();
   throw duplicateRow((shown ?? []).map((value) => (value === null ? 'NULL' : JSON.stringify(String(value)))).join(', '));
 }

@@ -49,10 +49,10 @@ export interface Context {
   readonly scope: Scope;
   readonly cursor: Cursor;
   /** @throws that there is no current database or schema. */
-  resolve(parts: readonly string[]): FullName;
-  readStaged(url: string): Promise<Buffer | null>;
+  readonly resolve: (parts: readonly string[]) => FullName;
+  readonly readStaged: (url: string) => Promise<Buffer | null>;
   /** Writes bytes where DuckDB can read them. @returns the path. */
-  keepFile(bytes: Buffer): Promise<string>;
+  readonly keepFile: (bytes: Buffer) => Promise<string>;
 }
 
 /** Done at once, or when the session's transaction commits. */

@@ -36,7 +36,7 @@ export interface Submission {
   readonly sql: string;
   readonly requestId: string;
   readonly binds: Readonly<Record<string, Bind>>;
-  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** A statement that was taken on: it goes on whether anybody waits for it or not. */
@@ -71,8 +71,8 @@ export interface Wheels {
   readonly locks: TableLocks;
   readonly catalogue: Catalogue;
   readonly account: string;
-  readStaged(url: string): Promise<Buffer | null>;
-  keepFile(bytes: Buffer): Promise<string>;
+  readonly readStaged: (url: string) => Promise<Buffer | null>;
+  readonly keepFile: (bytes: Buffer) => Promise<string>;
 }
 
 /** What holds a statement up before or after its work. */
@@ -124,7 +124,7 @@ export class Queries {
 
   async #whole(query: Query, { sql, binds, parameters }: Submission, hold: Hold): Promise<Finished> {
     try {
-      return await this.#logged(query, String(parameters['QUERY_TAG'] ?? query.session.parameter('QUERY_TAG')), async () => {
+      return await this.#logged(query, parameters['QUERY_TAG'] ?? query.session.parameter('QUERY_TAG'), async () => {
         await hold.before?.();
         const statements = statementsOf(sql);
         const wanted = Number(parameters['MULTI_STATEMENT_COUNT'] ?? query.session.parameter('MULTI_STATEMENT_COUNT'));

@@ -73,27 +73,24 @@ const INTEGERS: ReadonlySet<DuckDBTypeId> = new Set([
   DuckDBTypeId.UHUGEINT,
 ]);
 
+const TYPES: ReadonlyMap<DuckDBTypeId, SnowflakeType> = new Map<DuckDBTypeId, SnowflakeType>([
+  [DuckDBTypeId.VARCHAR, { name: 'TEXT', length: MAX_LENGTH }],
+  [DuckDBTypeId.DOUBLE, { name: 'REAL' }],
+  [DuckDBTypeId.FLOAT, { name: 'REAL' }],
+  [DuckDBTypeId.BOOLEAN, { name: 'BOOLEAN' }],
+  [DuckDBTypeId.DATE, { name: 'DATE' }],
+  [DuckDBTypeId.TIMESTAMP_TZ, { name: 'TIMESTAMP_LTZ', scale: 6 }],
+  [DuckDBTypeId.TIMESTAMP, { name: 'TIMESTAMP_NTZ', scale: 6 }],
+]);
+
 function typeOf(type: DuckDBType | undefined): SnowflakeType {
   if (type instanceof DuckDBDecimalType) return { name: 'FIXED', precision: type.width, scale: type.scale };
   if (type === undefined || type.typeId === DuckDBTypeId.SQLNULL) return { name: 'TEXT', length: MAX_LENGTH };
   if (INTEGERS.has(type.typeId)) return { name: 'FIXED', precision: 38, scale: 0 };
-  switch (type.typeId) {
-    case DuckDBTypeId.VARCHAR:
-      return type.alias === 'JSON' ? { name: 'VARIANT' } : { name: 'TEXT', length: MAX_LENGTH };
-    case DuckDBTypeId.DOUBLE:
-    case DuckDBTypeId.FLOAT:
-      return { name: 'REAL' };
-    case DuckDBTypeId.BOOLEAN:
-      return { name: 'BOOLEAN' };
-    case DuckDBTypeId.DATE:
-      return { name: 'DATE' };
-    case DuckDBTypeId.TIMESTAMP_TZ:
-      return { name: 'TIMESTAMP_LTZ', scale: 6 };
-    case DuckDBTypeId.TIMESTAMP:
-      return { name: 'TIMESTAMP_NTZ', scale: 6 };
-    default:
-      throw new Error(`The test server has no type of the service for DuckDB's ${type.toString()}`);
-  }
+  if (type.typeId === DuckDBTypeId.VARCHAR && type.alias === 'JSON') return { name: 'VARIANT' };
+  const known = TYPES.get(type.typeId);
+  if (!known) throw new Error(`The test server has no type of the service for DuckDB's ${type.toString()}`);
+  return known;
 }
 
 /** DATE: days since the epoch; timestamps: seconds with six digits; BOOLEAN: 1 or 0. */

@@ -166,7 +166,7 @@ function tableFunction(cursor: Cursor, scope: Scope): string {
   cursor.expect('TABLE', '(');
   const name = cursor.qualifiedName().join('.');
   const args = cursor.list(() => {
-    const named = cursor.peek(1).value === '=>' ? `${cursor.identifier()}` : '';
+    const named = cursor.peek(1).value === '=>' ? cursor.identifier() : '';
     if (named) cursor.expect('=>');
     const value = scope.expression(cursor, scope);
     return named ? `${named}=${value}` : value;

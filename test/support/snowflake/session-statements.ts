@@ -29,7 +29,7 @@ export function planUse({
   session,
   catalogue,
   resolveSchema,
-}: Context & { resolveSchema(parts: readonly string[]): [string, string] }): Plan {
+}: Context & { resolveSchema: (parts: readonly string[]) => [string, string] }): Plan {
   cursor.expect('USE');
   const kind = cursor.takesOneOf('ROLE', 'WAREHOUSE', 'DATABASE', 'SCHEMA') ?? 'DATABASE';
   if (kind === 'ROLE' && cursor.sees('ROLES')) throw cursor.unsupported();

@@ -11,7 +11,7 @@ import { planShow } from './show.ts';
 import { planCreateView } from './views.ts';
 
 export interface StatementContext extends Context {
-  resolveSchema(parts: readonly string[]): [string, string];
+  readonly resolveSchema: (parts: readonly string[]) => [string, string];
 }
 
 /** Reads one statement. @throws the service's error where it makes no sense, and "unsupported" where it is beyond this server. */
@@ -58,22 +58,13 @@ function planCreate(context: StatementContext): Plan {
   const isTransient = cursor.takes('TRANSIENT');
   const kind = kindOf(context);
   const creation: Creation = { replaces, isTransient, keeps: cursor.takes('IF', 'NOT', 'EXISTS') };
-  switch (kind) {
-    case 'TABLE':
-      return planCreateTable(context, creation);
-    case 'VIEW':
-      return planCreateView(context, creation);
-    case 'SCHEMA':
-      return planCreateSchema(context, creation, context.resolveSchema);
-    case 'ROLE':
-      return planCreateRole(context, creation);
-    case 'INTEGRATION':
-    case 'WAREHOUSE':
-    case 'RESOURCE MONITOR':
-      return planCreateAccountObject(context, creation, kind);
-    default:
-      return planCreateOther(context, creation, kind);
-  }
+  if (kind === 'TABLE') return planCreateTable(context, creation);
+  if (kind === 'VIEW') return planCreateView(context, creation);
+  if (kind === 'SCHEMA') return planCreateSchema(context, creation, context.resolveSchema);
+  if (kind === 'ROLE') return planCreateRole(context, creation);
+  if (kind === 'INTEGRATION' || kind === 'WAREHOUSE' || kind === 'RESOURCE MONITOR')
+    return planCreateAccountObject(context, creation, kind);
+  return planCreateOther(context, creation, kind);
 }
 
 const KINDS = [

@@ -48,7 +48,9 @@ function objectOf(list: string): string {
   const items = parse(list) as readonly Json[];
   const pairs = Array.from({ length: Math.floor(items.length / 2) }, (_, pair) => [items[2 * pair], items[2 * pair + 1]] as const);
   return write(
-    Object.fromEntries(pairs.filter(([key, value]) => key !== null && value !== null).map(([key, value]) => [String(key), value ?? null])),
+    Object.fromEntries(
+      pairs.filter(([key, value]) => key !== null && value !== null).map(([key, value]) => [key as string, value ?? null]),
+    ),
   );
 }
 
