@@ -3,6 +3,7 @@ import type { Batch } from '../../manifest/documents.ts';
 import { identifier, literalList } from '../../sql.ts';
 import type { Stream } from '../../stream.ts';
 import { keyNames, versionNames } from '../curated.ts';
+import { textOf } from '../values.ts';
 import { EMPTY, grown } from './layout.ts';
 import { mergeSql } from './merge.ts';
 import { folded, type Place, stagingName } from './names.ts';
@@ -33,7 +34,7 @@ export async function explainBatch(
   files: readonly string[],
 ): Promise<ExplainedBatch> {
   const rows = files.length === 0 ? [] : await engine.rows(strataOfFiles(stream, batch, files));
-  const asSnowflake = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, String(value)])));
+  const asSnowflake = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)])));
   const { layout } = grown(stream, EMPTY, batch.schema, batch.schema, new Map());
   const target = { place, stream, batch, layout, staging: stagingName(stream.name, batch.id, 'plan'), now: 0 };
   const strata = strataOf(asSnowflake, stream).map((stratum) => ({

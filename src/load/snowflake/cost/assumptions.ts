@@ -40,9 +40,9 @@ export const ASSUMPTIONS = {
   mergeSeconds: assumed(2, 's that a MERGE or COPY takes besides its work', 'compilation, planning, commit'),
   fileSeconds: assumed(0.05, 's of overhead a file of COPY', 'opening, footer, bookkeeping'),
   idleAfterSuspendSeconds: assumed(
-    0,
+    15,
     's that a warehouse bills after its suspension is due',
-    'suspension is checked about every half minute, so up to 30 come on top',
+    'suspension is checked about every half minute, so 15 come on top on average',
   ),
   servicesCreditsAnHour: assumed(4.4, 'credits an hour of cloud services', 'consumption table, as of 2025'),
   servicesSeconds: assumed(0.15, 's of cloud services a statement', 'compilation'),

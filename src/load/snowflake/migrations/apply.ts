@@ -2,7 +2,7 @@ import { TidemarkError } from '../../../errors.ts';
 import { identifier } from '../../../sql.ts';
 import { MIGRATIONS } from './index.ts';
 import { checksumOf, type Migration } from './migration.ts';
-import { MIGRATIONS_TABLE, type MigrationContext, objectSql, textSql } from './names.ts';
+import { MIGRATIONS_TABLE, type MigrationContext, objectSql, type Place, textSql } from './names.ts';
 import { createMigrationsTable } from './tables.ts';
 
 /** Runs one statement. */
@@ -15,9 +15,9 @@ export interface AppliedMigration {
 }
 
 /** @returns those that are not applied yet, in order. @throws WAREHOUSE_VERSION where what was applied is not what this version knows. */
-export async function pendingMigrations(run: Run, context: MigrationContext): Promise<readonly Migration[]> {
-  const [found] = await run(tableExists(context));
-  return found ? pendingOf(await readApplied(run, context)) : MIGRATIONS;
+export async function pendingMigrations(run: Run, place: Place): Promise<readonly Migration[]> {
+  const [found] = await run(tableExists(place));
+  return found ? pendingOf(await readApplied(run, place)) : MIGRATIONS;
 }
 
 /**
@@ -68,28 +68,27 @@ async function note(run: Run, context: MigrationContext, migration: Migration): 
   }
 }
 
-const table = (context: MigrationContext): string => objectSql(context, MIGRATIONS_TABLE);
+const table = (place: Place): string => objectSql(place, MIGRATIONS_TABLE);
 
-const tableExists = ({ database, schema }: MigrationContext): string =>
+const tableExists = ({ database, schema }: Place): string =>
   `SELECT "TABLE_NAME" FROM ${identifier(database)}.INFORMATION_SCHEMA.TABLES
 WHERE "TABLE_SCHEMA" = ${textSql(schema)} AND "TABLE_NAME" = ${textSql(MIGRATIONS_TABLE)}`;
 
-async function readApplied(run: Run, context: MigrationContext): Promise<readonly AppliedMigration[]> {
-  const rows = await run(`SELECT "VERSION", "NAME", "CHECKSUM" FROM ${table(context)} WHERE "VERSION" > 0 ORDER BY "VERSION"`);
+async function readApplied(run: Run, place: Place): Promise<readonly AppliedMigration[]> {
+  const rows = await run(`SELECT "VERSION", "NAME", "CHECKSUM" FROM ${table(place)} WHERE "VERSION" > 0 ORDER BY "VERSION"`);
   return rows.map((row) => ({ version: Number(row['VERSION']), name: String(row['NAME']), checksum: String(row['CHECKSUM']) }));
 }
 
 const WHO = `CURRENT_USER() || ' as ' || CURRENT_ROLE()`;
 
 /** The row that every migration changes. Two that insert it at once make two, which are locked together. */
-const insertLock = (context: MigrationContext): string =>
-  `INSERT INTO ${table(context)} ("VERSION", "NAME", "CHECKSUM", "APPLIED_AT", "APPLIED_BY")
-SELECT 0, 'lock', '', CURRENT_TIMESTAMP(), ${WHO} WHERE NOT EXISTS (SELECT 1 FROM ${table(context)} WHERE "VERSION" = 0)`;
+const insertLock = (place: Place): string =>
+  `INSERT INTO ${table(place)} ("VERSION", "NAME", "CHECKSUM", "APPLIED_AT", "APPLIED_BY")
+SELECT 0, 'lock', '', CURRENT_TIMESTAMP(), ${WHO} WHERE NOT EXISTS (SELECT 1 FROM ${table(place)} WHERE "VERSION" = 0)`;
 
-const takeLock = (context: MigrationContext): string =>
-  `UPDATE ${table(context)} SET "APPLIED_AT" = CURRENT_TIMESTAMP() WHERE "VERSION" = 0`;
+const takeLock = (place: Place): string => `UPDATE ${table(place)} SET "APPLIED_AT" = CURRENT_TIMESTAMP() WHERE "VERSION" = 0`;
 
-const insertMigration = (context: MigrationContext, migration: Migration): string =>
-  `INSERT INTO ${table(context)} ("VERSION", "NAME", "CHECKSUM", "APPLIED_AT", "APPLIED_BY")
+const insertMigration = (place: Place, migration: Migration): string =>
+  `INSERT INTO ${table(place)} ("VERSION", "NAME", "CHECKSUM", "APPLIED_AT", "APPLIED_BY")
 SELECT ${migration.version}, ${textSql(migration.name)}, ${textSql(checksumOf(migration))}, CURRENT_TIMESTAMP(), ${WHO}
-WHERE NOT EXISTS (SELECT 1 FROM ${table(context)} WHERE "VERSION" = ${migration.version})`;
+WHERE NOT EXISTS (SELECT 1 FROM ${table(place)} WHERE "VERSION" = ${migration.version})`;

@@ -1,7 +1,7 @@
 import { identifier } from '../../../sql.ts';
 import type { Stream } from '../../../stream.ts';
 import { MEMBERS_TAG, membersValue, PERSONAL_TAG, type PersonalField, type PersonalValue, personalFields } from './masking.ts';
-import { type MigrationContext, objectSql, textSql } from './names.ts';
+import { objectSql, type Place, textSql } from './names.ts';
 import { ROW_ACCESS_POLICY } from './row-access.ts';
 
 /** How the tables of streams come under the policies. The loader runs these where it creates and evolves a table. */
@@ -25,13 +25,13 @@ export const needsGovernance = (stream: Pick<Stream, 'personal' | 'key' | 'envir
  * environment. Part of the creation, since a policy cannot be added twice, and no row is ever there without it.
  */
 export function rowAccessClause(
-  context: MigrationContext,
+  place: Place,
   stream: Pick<Stream, 'key' | 'environment'>,
   columns: readonly Pick<PhysicalColumn, 'name' | 'field'>[],
 ): string {
   const field = environmentField(stream);
   const column = columns.find((candidate) => candidate.field === field);
-  return column ? ` WITH ROW ACCESS POLICY ${objectSql(context, ROW_ACCESS_POLICY)} ON (${identifier(column.name)})` : '';
+  return column ? ` WITH ROW ACCESS POLICY ${objectSql(place, ROW_ACCESS_POLICY)} ON (${identifier(column.name)})` : '';
 }
 
 /** The field that tells the environment apart; null where the table holds one alone. */
@@ -42,7 +42,7 @@ function environmentField({ key, environment }: Pick<Stream, 'key' | 'environmen
 
 /** Idempotent: they may be run with every change of the table, and bring what the configuration has come to say since. */
 export function tagStatements(
-  context: MigrationContext,
+  place: Place,
   stream: Pick<Stream, 'name' | 'personal'>,
   table: string,
   columns: readonly PhysicalColumn[],
@@ -50,14 +50,12 @@ export function tagStatements(
   const personal = personalFields(stream);
   return columns.flatMap(({ name, field, type }) => {
     const found = personal.find((candidate) => candidate.field === field);
-    return found
-      ? [`ALTER TABLE ${objectSql(context, table)} MODIFY COLUMN ${identifier(name)} SET TAG ${tags(context, found, type)}`]
-      : [];
+    return found ? [`ALTER TABLE ${objectSql(place, table)} MODIFY COLUMN ${identifier(name)} SET TAG ${tags(place, found, type)}`] : [];
   });
 }
 
-function tags(context: MigrationContext, field: PersonalField, type: string): string {
+function tags(place: Place, field: PersonalField, type: string): string {
   const value: PersonalValue = field.members.length === 0 || type !== 'VARIANT' ? 'value' : 'members';
-  const personal = `${objectSql(context, PERSONAL_TAG)} = ${textSql(value)}`;
-  return value === 'value' ? personal : `${personal}, ${objectSql(context, MEMBERS_TAG)} = ${textSql(membersValue(field))}`;
+  const personal = `${objectSql(place, PERSONAL_TAG)} = ${textSql(value)}`;
+  return value === 'value' ? personal : `${personal}, ${objectSql(place, MEMBERS_TAG)} = ${textSql(membersValue(field))}`;
 }

@@ -23,7 +23,8 @@ export interface MigrationContext {
   readonly roles: Roles;
 }
 
-type Place = Pick<MigrationContext, 'database' | 'schema'>;
+/** Where the objects are. */
+export type Place = Pick<MigrationContext, 'database' | 'schema'>;
 
 export const schemaSql = ({ database, schema }: Place): string => `${identifier(database)}.${identifier(schema)}`;
 export const stagingSchemaSql = ({ database, schema }: Place): string => `${identifier(database)}.${identifier(`${schema}_STAGING`)}`;

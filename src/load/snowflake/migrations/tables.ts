@@ -106,7 +106,7 @@ const QUARANTINE: TableDefinition = {
     ['POSITION', COUNT, 'Zero-based position of the record in that page'],
     ['RULE', TEXT, 'The rule or contract that it broke'],
     ['CONTENT_HASH', 'VARCHAR', "First 128 bits of SHA-256 over the record's bytes as landed, in hex"],
-    ['AT', TIME, 'When the batch was loaded'],
+    ['NOTED_AT', TIME, 'When the batch was loaded'],
   ],
 };
 
@@ -116,7 +116,7 @@ const METRICS: TableDefinition = {
   columns: [
     ['STREAM', TEXT, 'Name of the stream as configured'],
     ['BATCH', 'VARCHAR', 'Batch that was loaded; null for a figure of the stream'],
-    ['AT', TIME, 'When it was measured'],
+    ['MEASURED_AT', TIME, 'When it was measured'],
     ['NAME', TEXT, 'What was measured, with its unit last: merge_ms, staged_rows'],
     ['VALUE', 'FLOAT NOT NULL', 'The figure'],
   ],
