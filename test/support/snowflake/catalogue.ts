@@ -37,7 +37,7 @@ export interface View {
 
 /** Stages, file formats, tags, policies, and what else is only remembered: the statement's options by name. */
 export interface OtherObject {
-  readonly kind: 'STAGE' | 'FILE FORMAT' | 'TAG' | 'MASKING POLICY' | 'ROW ACCESS POLICY';
+  readonly kind: 'STAGE' | 'FILE FORMAT' | 'TAG' | 'MASKING POLICY' | 'ROW ACCESS POLICY' | 'TASK';
   readonly name: string;
   readonly options: Map<string, string>;
   readonly text: string;
@@ -62,13 +62,20 @@ export interface Grant {
 
 export type FullName = readonly [database: string, schema: string, name: string];
 
+/** Roles that roles, and the administrator, have from the start. */
+const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
+  ADMINISTRATOR: ['ACCOUNTADMIN'],
+  ACCOUNTADMIN: ['SYSADMIN', 'SECURITYADMIN'],
+  SECURITYADMIN: ['USERADMIN'],
+};
+
 /** What exists, beside the rows. A DDL commits, so nothing here is ever rolled back. */
 export class Catalogue {
   readonly databases = new Map<string, Map<string, Schema>>();
   readonly roles = new Set<string>(['ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'USERADMIN', 'PUBLIC']);
   readonly warehouses = new Map<string, { suspended: boolean }>();
-  readonly integrations = new Map<string, Map<string, string>>();
-  readonly resourceMonitors = new Map<string, Map<string, string>>();
+  /** Integrations, users, resource monitors, network policies: their options by `KIND NAME`. */
+  readonly accountObjects = new Map<string, Map<string, string>>();
   readonly grants: Grant[] = [];
 
   schema(database: string, schema: string): Schema {
@@ -130,6 +137,7 @@ export class Catalogue {
     if (grantee === role || role === 'PUBLIC') return true;
     if (seen.has(grantee)) return false;
     const next = new Set([...seen, grantee]);
+    if (BUILT_IN[grantee]?.some((inherited) => this.hasRole(inherited, role, next))) return true;
     return this.grants.some(({ on, name, grantee: to }) => on === 'ROLE' && to === grantee && this.hasRole(name, role, next));
   }
 }

@@ -159,26 +159,4 @@ export function planDropRelation(context: Context, kind: 'TABLE' | 'VIEW'): Plan
   });
 }
 
-export function planCreateSchema(
-  context: Context,
-  creation: Creation,
-  resolveSchema: (parts: readonly string[]) => [string, string],
-): Plan {
-  const { cursor, catalogue, engine, session } = context;
-  const parts = cursor.qualifiedName();
-  cursor.takes('WITH', 'MANAGED', 'ACCESS');
-  const comment = options(cursor).get('COMMENT') ?? null;
-  cursor.expectEnd();
-  return ddl(async () => {
-    const [database, schema] = resolveSchema(parts);
-    const schemas = catalogue.databases.get(database);
-    if (schemas?.has(schema) && creation.keeps) return `${schema} already exists, statement succeeded.`;
-    if (!schemas) catalogue.schema(database, schema);
-    if (schemas?.has(schema)) throw new SnowflakeError('002002', '42710', `SQL compilation error:\nObject '${schema}' already exists.`);
-    await engine.write(session, ({ change }) => change(`CREATE SCHEMA ${sqlName(database)}.${sqlName(schema)}`));
-    schemas?.set(schema, { name: schema, isTransient: creation.isTransient, comment, relations: new Map(), others: new Map() });
-    return `Schema ${schema} successfully created.`;
-  });
-}
-
 export const fullNameOf = (context: Context): FullName => context.resolve(context.cursor.qualifiedName());

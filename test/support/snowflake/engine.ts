@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
 import { engineFailure } from './failures.ts';
-import { sqlName, sqlString } from './names.ts';
+import { sqlString } from './names.ts';
 import { type RowSet, rowSetOf } from './rowset.ts';
 import type { JournalEntry, Session } from './session.ts';
 import { addVariantFunctions } from './variant.ts';
@@ -43,10 +43,6 @@ export class Engine {
   /** Outside of every session. */
   administer(sql: string): Promise<unknown> {
     return this.#inTurn(() => this.#connection.run(sql));
-  }
-
-  addDatabase(name: string): Promise<unknown> {
-    return this.#inTurn(() => this.#connection.run(`ATTACH ':memory:' AS ${sqlName(name)}`));
   }
 
   /** Rows of a query, in the session's transaction where it has one. */

@@ -103,14 +103,24 @@ function unescaped(text: string): string {
   });
 }
 
-/** Cut at semicolons that stand outside of quotes; empty statements are dropped. */
+/** Cut at semicolons that stand outside of quotes, and of the block of a task; empty statements are dropped. */
 export function statementsOf(sql: string): string[] {
-  const cuts = tokensOf(sql).filter((token) => token.kind === 'end' || (token.kind === 'mark' && token.value === ';'));
+  const parts: string[] = [];
   let from = 0;
-  const parts = cuts.map((cut) => {
-    const part = sql.slice(from, cut.start).trim();
-    from = cut.end;
-    return part;
-  });
-  return parts.filter((part) => tokensOf(part).length > 1);
+  let words: string[] = [];
+  for (const token of tokensOf(sql)) {
+    const cuts = token.kind === 'end' || (token.kind === 'mark' && token.value === ';');
+    if (!cuts || (token.kind !== 'end' && isInBlock(words))) {
+      words.push(token.value);
+      continue;
+    }
+    if (words.length > 0) parts.push(sql.slice(from, token.start).trim());
+    from = token.end;
+    words = [];
+  }
+  return parts;
 }
+
+/** `CREATE TASK … AS BEGIN …; …; END` */
+const isInBlock = (words: readonly string[]): boolean =>
+  words[0] === 'CREATE' && words.slice(1, 4).includes('TASK') && words.includes('BEGIN') && words.at(-1) !== 'END';

@@ -27,7 +27,7 @@ export function planCreateOther(context: Context, creation: Creation, kind: Othe
   const name = fullNameOf(context);
   const from = cursor.position;
   const set = options(cursor);
-  if (kind === 'TAG' || kind.endsWith('POLICY')) cursor.rest();
+  if (kind === 'TAG' || kind === 'TASK' || kind.endsWith('POLICY')) cursor.rest();
   cursor.expectEnd();
   const text = cursor.position > from ? cursor.textFrom(from) : '';
   return ddl(async () => {
@@ -43,26 +43,47 @@ export function planCreateOther(context: Context, creation: Creation, kind: Othe
 
 function assertIntegration({ catalogue }: Context, set: ReadonlyMap<string, string>): void {
   const integration = set.get('STORAGE_INTEGRATION');
-  if (integration !== undefined && !catalogue.integrations.has(integration)) throw noSuchObject('Integration', shownName(integration));
+  if (integration !== undefined && !catalogue.accountObjects.has(`INTEGRATION ${integration}`))
+    throw noSuchObject('Integration', shownName(integration));
 }
 
-export function planCreateAccountObject(
-  { cursor, catalogue }: Context,
-  creation: Creation,
-  kind: 'INTEGRATION' | 'WAREHOUSE' | 'RESOURCE MONITOR',
-): Plan {
+export type AccountKind = 'INTEGRATION' | 'WAREHOUSE' | 'RESOURCE MONITOR' | 'NETWORK POLICY' | 'USER';
+
+export function planCreateAccountObject({ cursor, catalogue }: Context, creation: Creation, kind: AccountKind): Plan {
   const name = cursor.identifier();
   cursor.takes('WITH');
   const set = options(cursor);
   if (kind === 'RESOURCE MONITOR') cursor.rest();
   cursor.expectEnd();
+  const key = `${kind} ${name}`;
   return ddl(async () => {
-    const existing: Map<string, unknown> =
-      kind === 'INTEGRATION' ? catalogue.integrations : kind === 'WAREHOUSE' ? catalogue.warehouses : catalogue.resourceMonitors;
-    if (existing.has(name) && creation.keeps) return `${name} already exists, statement succeeded.`;
-    if (existing.has(name) && !creation.replaces) throw alreadyExists(name);
-    existing.set(name, kind === 'WAREHOUSE' ? { suspended: false } : set);
+    const exists = kind === 'WAREHOUSE' ? catalogue.warehouses.has(name) : catalogue.accountObjects.has(key);
+    if (exists && creation.keeps) return `${name} already exists, statement succeeded.`;
+    if (exists && !creation.replaces) throw alreadyExists(name);
+    catalogue.accountObjects.set(key, set);
+    if (kind === 'WAREHOUSE') catalogue.warehouses.set(name, { suspended: false });
     return `${kind} ${name} successfully created.`;
+  });
+}
+
+export function planAlterAccountObject({ cursor, catalogue }: Context, kind: AccountKind): Plan {
+  const isOptional = cursor.takes('IF', 'EXISTS');
+  const name = cursor.identifier();
+  const suspends = cursor.takes('SUSPEND') ? true : cursor.takes('RESUME') ? false : null;
+  if (suspends === false) cursor.takes('IF', 'SUSPENDED');
+  cursor.takes('SET');
+  const set = options(cursor);
+  cursor.expectEnd();
+  const key = `${kind} ${name}`;
+  return ddl(async () => {
+    const warehouse = kind === 'WAREHOUSE' ? catalogue.warehouses.get(name) : undefined;
+    const object = catalogue.accountObjects.get(key) ?? (warehouse ? new Map<string, string>() : undefined);
+    if (!object && isOptional) return EXECUTED;
+    if (!object) throw noSuchObject(kind, shownName(name));
+    for (const [option, value] of set) object.set(option, value);
+    catalogue.accountObjects.set(key, object);
+    if (warehouse && suspends !== null) warehouse.suspended = suspends;
+    return EXECUTED;
   });
 }
 

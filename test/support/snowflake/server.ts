@@ -10,9 +10,9 @@ import { Engine } from './engine.ts';
 import type { Decide, Fault } from './faults.ts';
 import { TableLocks } from './locks.ts';
 import type { User } from './login.ts';
-import { sqlName } from './names.ts';
 import { type LoggedStatement, Queries } from './queries.ts';
 import type { WireValue } from './rowset.ts';
+import { addDatabase } from './schemas.ts';
 import { Service } from './service.ts';
 
 export interface SnowflakeServerOptions {
@@ -127,16 +127,10 @@ async function catalogueOf(
 ): Promise<Catalogue> {
   const catalogue = new Catalogue();
   for (const [database, schemas] of Object.entries(databases)) {
-    await engine.addDatabase(database);
-    const names = [...new Set(['PUBLIC', ...schemas])];
-    catalogue.databases.set(
-      database,
-      new Map(names.map((name) => [name, { name, isTransient: false, comment: null, relations: new Map(), others: new Map() }])),
-    );
-    for (const name of names) await engine.administer(`CREATE SCHEMA IF NOT EXISTS ${sqlName(database)}.${sqlName(name)}`);
+    await addDatabase(catalogue, engine, database, [...new Set(['PUBLIC', ...schemas])]);
   }
   for (const name of warehouses) catalogue.warehouses.set(name, { suspended: false });
-  for (const name of integrations) catalogue.integrations.set(name, new Map([['TYPE', 'EXTERNAL_STAGE']]));
+  for (const name of integrations) catalogue.accountObjects.set(`INTEGRATION ${name}`, new Map([['TYPE', 'EXTERNAL_STAGE']]));
   for (const { name, roles = [], defaultRole } of users) {
     for (const role of new Set([...roles, ...(defaultRole === undefined ? [] : [defaultRole])])) {
       catalogue.roles.add(role);

@@ -1,4 +1,5 @@
 import { type Grant, shown } from './catalogue.ts';
+import { noSuchObject } from './errors.ts';
 import { shownName } from './names.ts';
 import { type Context, type Plan, TYPE_ID } from './plan.ts';
 import { type RowSet, textRows, type WireValue } from './rowset.ts';
@@ -30,6 +31,30 @@ export function planShow(context: Context): Plan {
   if (!kind) throw cursor.unsupported();
   const rows = kind === 'GRANTS' ? grants(context) : listing(context, kind);
   return { typeId: TYPE_ID.select, run: async () => rows };
+}
+
+/** DESCRIBE of a table, a view, or what is only kept. */
+export function planDescribe(context: Context): Plan {
+  const { cursor, catalogue } = context;
+  if (!cursor.takes('DESCRIBE')) cursor.expect('DESC');
+  const word = cursor.takesOneOf('TABLE', 'VIEW', 'INTEGRATION', 'USER', 'STAGE');
+  if (!word) throw cursor.unsupported();
+  const parts = cursor.qualifiedName();
+  cursor.expectEnd();
+  const run = async (): Promise<RowSet> => {
+    if (word === 'TABLE' || word === 'VIEW') {
+      const { columns } = catalogue.relation(context.resolve(parts));
+      return textRows(
+        ['name', 'type', 'kind', 'null?', 'comment'],
+        columns.map((column) => [column.name, shownType(column.type), 'COLUMN', column.nullable ? 'Y' : 'N', column.comment]),
+      );
+    }
+    const kept =
+      word === 'STAGE' ? catalogue.other(context.resolve(parts), 'STAGE').options : catalogue.accountObjects.get(`${word} ${parts[0]}`);
+    if (!kept) throw noSuchObject(word, shown(parts));
+    return textRows(['property', 'property_value'], [...kept]);
+  };
+  return { typeId: TYPE_ID.select, run };
 }
 
 interface Filter {
@@ -160,7 +185,9 @@ function listing(context: Context, kind: string): RowSet {
     case 'INTEGRATIONS':
       return rows(
         ['name', 'type', 'enabled'],
-        [...catalogue.integrations].map(([name, set]) => [name, set.get('TYPE') ?? '', set.get('ENABLED') ?? 'TRUE']),
+        [...catalogue.accountObjects]
+          .filter(([key]) => key.startsWith('INTEGRATION '))
+          .map(([key, set]) => [key.slice('INTEGRATION '.length), set.get('TYPE') ?? '', set.get('ENABLED') ?? 'TRUE']),
       );
     case 'PARAMETERS':
       return rows(

@@ -1,13 +1,24 @@
 import { planAlterTable, planComment } from './alter.ts';
+import type { OtherObject } from './catalogue.ts';
 import { planCopy } from './copy.ts';
-import { type Creation, planCreateSchema, planCreateTable, planDropRelation } from './ddl.ts';
+import { type Creation, planCreateTable, planDropRelation } from './ddl.ts';
 import { planDelete, planInsert, planUpdate } from './dml.ts';
 import { planMerge } from './merge.ts';
 import { type Context, type Plan, TYPE_ID } from './plan.ts';
-import { planAlterOther, planCreateAccountObject, planCreateOther, planCreateRole, planDropOther, planGrant } from './security.ts';
+import { planAlterPlace, planCreateDatabase, planCreateSchema } from './schemas.ts';
+import {
+  type AccountKind,
+  planAlterAccountObject,
+  planAlterOther,
+  planCreateAccountObject,
+  planCreateOther,
+  planCreateRole,
+  planDropOther,
+  planGrant,
+} from './security.ts';
 import { query } from './select.ts';
 import { planAlterSession, planTransaction, planUse } from './session-statements.ts';
-import { planShow } from './show.ts';
+import { planDescribe, planShow } from './show.ts';
 import { planCreateView } from './views.ts';
 
 export interface StatementContext extends Context {
@@ -37,6 +48,8 @@ const PLANNERS: Readonly<Record<string, (context: StatementContext) => Plan>> = 
   GRANT: planGrant,
   REVOKE: planGrant,
   SHOW: planShow,
+  DESCRIBE: planDescribe,
+  DESC: planDescribe,
   USE: planUse,
   BEGIN: planTransaction,
   START: planTransaction,
@@ -62,27 +75,22 @@ function planCreate(context: StatementContext): Plan {
   if (kind === 'VIEW') return planCreateView(context, creation);
   if (kind === 'SCHEMA') return planCreateSchema(context, creation, context.resolveSchema);
   if (kind === 'ROLE') return planCreateRole(context, creation);
-  if (kind === 'INTEGRATION' || kind === 'WAREHOUSE' || kind === 'RESOURCE MONITOR')
-    return planCreateAccountObject(context, creation, kind);
-  return planCreateOther(context, creation, kind);
+  if (kind === 'DATABASE') return planCreateDatabase(context, creation);
+  if (isAccountKind(kind)) return planCreateAccountObject(context, creation, kind);
+  if (isOtherKind(kind)) return planCreateOther(context, creation, kind);
+  throw cursor.unsupported();
 }
 
-const KINDS = [
-  'TABLE',
-  'VIEW',
-  'SCHEMA',
-  'ROLE',
-  'WAREHOUSE',
-  'STAGE',
-  'TAG',
-  'FILE FORMAT',
-  'MASKING POLICY',
-  'ROW ACCESS POLICY',
-  'RESOURCE MONITOR',
-] as const;
+const ACCOUNT_KINDS = ['INTEGRATION', 'WAREHOUSE', 'RESOURCE MONITOR', 'NETWORK POLICY', 'USER'] as const;
+const OTHER_KINDS = ['STAGE', 'FILE FORMAT', 'TAG', 'MASKING POLICY', 'ROW ACCESS POLICY', 'TASK'] as const;
 
-function kindOf({ cursor }: Context): (typeof KINDS)[number] | 'INTEGRATION' {
-  if (cursor.takes('STORAGE', 'INTEGRATION') || cursor.takes('INTEGRATION')) return 'INTEGRATION';
+const isAccountKind = (kind: string): kind is AccountKind => (ACCOUNT_KINDS as readonly string[]).includes(kind);
+const isOtherKind = (kind: string): kind is OtherObject['kind'] => (OTHER_KINDS as readonly string[]).includes(kind);
+
+const KINDS = ['TABLE', 'VIEW', 'SCHEMA', 'DATABASE', 'ROLE', ...ACCOUNT_KINDS, ...OTHER_KINDS] as const;
+
+function kindOf({ cursor }: Context): (typeof KINDS)[number] {
+  if (cursor.sees('STORAGE', 'INTEGRATION')) cursor.next();
   const kind = KINDS.find((candidate) => cursor.takes(...candidate.split(' ')));
   if (!kind) throw cursor.unsupported();
   return kind;
@@ -94,9 +102,9 @@ function planAlter(context: StatementContext): Plan {
   cursor.expect('ALTER');
   const kind = kindOf(context);
   if (kind === 'TABLE') return planAlterTable(context);
-  if (kind === 'STAGE' || kind === 'FILE FORMAT' || kind === 'TAG' || kind === 'MASKING POLICY' || kind === 'ROW ACCESS POLICY') {
-    return planAlterOther(context, kind);
-  }
+  if (kind === 'SCHEMA' || kind === 'DATABASE') return planAlterPlace(context, kind, context.resolveSchema);
+  if (isAccountKind(kind)) return planAlterAccountObject(context, kind);
+  if (isOtherKind(kind)) return planAlterOther(context, kind);
   throw cursor.unsupported();
 }
 
@@ -105,8 +113,6 @@ function planDrop(context: StatementContext): Plan {
   cursor.expect('DROP');
   const kind = kindOf(context);
   if (kind === 'TABLE' || kind === 'VIEW') return planDropRelation(context, kind);
-  if (kind === 'STAGE' || kind === 'FILE FORMAT' || kind === 'TAG' || kind === 'MASKING POLICY' || kind === 'ROW ACCESS POLICY') {
-    return planDropOther(context, kind);
-  }
+  if (isOtherKind(kind)) return planDropOther(context, kind);
   throw cursor.unsupported();
 }
