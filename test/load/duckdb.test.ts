@@ -142,24 +142,6 @@ describe('the watermark', () => {
   });
 });
 
-test('a Snowflake warehouse is refused by name', async () => {
-  const snowflake = {
-    kind: 'snowflake',
-    account: 'a',
-    role: 'r',
-    warehouse: 'w',
-    database: 'd',
-    schema: 's',
-    user: undefined,
-    privateKey: undefined,
-  } as const;
-  const effects = { clock: manualClock(), threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder };
-  await expect(openWarehouse(snowflake, effects)).rejects.toMatchObject({
-    code: 'CONFIG',
-    message: expect.stringMatching(/not available in this version/),
-  });
-});
-
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);

@@ -6,6 +6,7 @@ import { UnknownOutcome } from '../commit.ts';
 import type { MergeCounts } from '../statements.ts';
 import type { LoadOutcome } from '../warehouse.ts';
 import { copyFiles, createStaging, inspectStaging } from './copy.ts';
+import { isRefused, isWithoutWarehouse } from './failure.ts';
 import type { Layout } from './layout.ts';
 import { assertTakes, mergeSql } from './merge.ts';
 import type { Place } from './names.ts';
@@ -71,13 +72,11 @@ async function copied(session: SnowflakeSession, batch: Batch, statement: string
     return (await session.rows(statement)).filter((row) => row['file'] !== undefined);
   } catch (cause) {
     // What may pass by itself, and what a grant mends, says nothing of the files.
-    if (session.isLost || !isTidemarkError(cause, 'WAREHOUSE') || cause.transient || isOfTheAccount(cause)) throw cause;
+    if (session.isLost || !isTidemarkError(cause, 'WAREHOUSE') || cause.transient || isRefused(cause) || isWithoutWarehouse(cause))
+      throw cause;
     throw corrupt(batch, `its files cannot be loaded: ${cause.message}`, cause);
   }
 }
-
-/** The stage, the format or a grant is missing: not a file. */
-const isOfTheAccount = ({ data }: TidemarkError): boolean => ['002003', '002043', '003001', '000606'].includes(String(data['number']));
 
 /** Snowflake names a file by its key, or by the stage's whole path. */
 function checkFiles(batch: Batch, loaded: ReadonlyMap<string, number>): void {

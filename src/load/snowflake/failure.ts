@@ -135,9 +135,12 @@ const SESSION_CODES = new Set(['390104', '390111', '390112', '390114']);
 /** Whether something of that name is there already: two made it at once. */
 export const alreadyThere = (error: unknown): boolean => ['001430', '002002', '002023', '002028'].includes(codeOf(error));
 
-export const isMissing = (error: unknown): boolean => codeOf(error) === '002003' || codeOf(error) === '002043';
+/** Whether something is not there, or not for this role: Snowflake does not tell which. */
+export const isRefused = (error: unknown): boolean => ['002003', '002043', '003001', '003540'].includes(codeOf(error));
 
 const firstLine = (message: string): string => message.split('\n').slice(0, 2).join(' ').slice(0, 500);
 
 /** Whether the server does not know the session any more: then the statement did nothing. */
 export const isSessionGone = (error: unknown): boolean => SESSION_CODES.has(codeOf(error)) || codeOf(error) === '407002';
+
+export const isWithoutWarehouse = (error: unknown): boolean => ['000606', '000607'].includes(codeOf(error));

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Micros } from '../../clock.ts';
-import { TidemarkError } from '../../errors.ts';
+import { isTidemarkError, TidemarkError } from '../../errors.ts';
 import type { RecordSchema } from '../../schema/types.ts';
 import { unionSchemas } from '../../schema/union.ts';
 import type { Stream } from '../../stream.ts';
 import { addColumns, createLatest, createRows, createView, dropLatest } from './evolve.ts';
-import { alreadyThere } from './failure.ts';
+import { alreadyThere, isRefused } from './failure.ts';
 import { allColumns, EMPTY, type Growth, grown, layoutJson } from './layout.ts';
 import { rowAccessClause, tagStatements } from './migrations/attach.ts';
 import { folded, informationSql, type Place, rowsName, viewName } from './names.ts';
@@ -85,7 +85,7 @@ async function create(session: SnowflakeSession, place: Place, stream: Stream, g
   await assertNameIsFree(session, place, stream);
   await session.run(sql.createFence(place, stream.name));
   const keys = stream.key.map(({ name }) => ({ name: folded(name), field: name }));
-  await session.run(createRows(place, stream, growth, rowAccessClause(place, stream, keys)));
+  await governed(stream, () => session.run(createRows(place, stream, growth, rowAccessClause(place, stream, keys))));
 }
 
 async function describe(
@@ -97,7 +97,8 @@ async function describe(
   now: Micros,
 ): Promise<boolean> {
   const columns = allColumns(layout).map(({ name, field, type }) => ({ name, field, type: snowflakeType(type) }));
-  for (const statement of tagStatements(place, stream, rowsName(stream.name), columns)) await session.run(statement);
+  for (const statement of tagStatements(place, stream, rowsName(stream.name), columns))
+    await governed(stream, () => session.run(statement));
   await session.run(createView(place, stream, layout));
   const latest = createLatest(place, stream, layout);
   if (latest !== null) await session.run(latest);
@@ -114,6 +115,22 @@ async function describe(
     await run(session, sql.insertAudit(place, stream.name, table ? 'evolve' : 'create', null, detail, now));
     return true;
   });
+}
+
+/** Policies and tags are made by an administrator, so that whoever loads cannot take them away. */
+async function governed(stream: Stream, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    if (!isTidemarkError(cause) || !isRefused(cause)) throw cause;
+    throw new TidemarkError({
+      code: 'WAREHOUSE',
+      message: `Table ${stream.name} cannot be put under the policies of its environment and its personal fields: ${cause.message}`,
+      hint: 'Nothing was loaded. An administrator runs what `tidemark warehouse migrate --plan` prints, and the same again goes on.',
+      data: cause.data,
+      cause,
+    });
+  }
 }
 
 /** Columns that the table has, with Snowflake's types; none where there is no table yet. */

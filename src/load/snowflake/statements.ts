@@ -147,7 +147,7 @@ export const insertAudit = (
 export function insertMetrics(place: Place, batch: Batch, figures: Readonly<Record<string, number>>, now: Micros): Statement {
   const rows = Object.entries(figures).map(([name, value]) => `SELECT ?, ?, ${instantSql(now)}, ${textSql(name)}, ${value}`);
   return statement(
-    `INSERT INTO ${table(place, 'METRICS')} ("STREAM", "BATCH", "AT", "NAME", "VALUE") ${rows.join(' UNION ALL ')}`,
+    `INSERT INTO ${table(place, 'METRICS')} ("STREAM", "BATCH", "MEASURED_AT", "NAME", "VALUE") ${rows.join(' UNION ALL ')}`,
     ...rows.flatMap(() => [batch.stream, batch.id]),
   );
 }

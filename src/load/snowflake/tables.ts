@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isTidemarkError, TidemarkError } from '../../errors.ts';
+import { TidemarkError } from '../../errors.ts';
 import type { Stream } from '../../stream.ts';
 import { definitionOf } from '../tables.ts';
-import { isMissing } from './failure.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { pendingMigrations } from './migrations/apply.ts';
 import type { Place } from './names.ts';
@@ -88,6 +87,3 @@ export async function transaction<T>(
     throw error;
   }
 }
-
-/** Whether it failed because something that was listed before is gone. */
-export const isGone = (error: unknown): boolean => isTidemarkError(error, 'WAREHOUSE') && isMissing(error);

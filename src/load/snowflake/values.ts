@@ -13,8 +13,8 @@ export function scalarJson(type: ColumnType, text: string | null): string | null
       return text.toLowerCase();
     case 'integer':
     case 'decimal':
-    case 'number-text':
       return canonicalNumber(text);
+    case 'number-text':
     case 'json':
       return text;
     case 'unknown':

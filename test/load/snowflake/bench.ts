@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
 import { applyMigrations } from '../../../src/load/snowflake/migrations/apply.ts';
 import { migrationContext } from '../../../src/load/snowflake/migrations/index.ts';
+import { rowAccessStatements } from '../../../src/load/snowflake/migrations/row-access.ts';
 import { openSession } from '../../../src/load/snowflake/session.ts';
 import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from '../../../src/load/snowflake/warehouse.ts';
 import type { SnowflakeConfig } from '../../../src/stream.ts';
@@ -121,6 +122,7 @@ async function benchOn(
   });
   await applyMigrations((statement) => session.rows(statement), context);
   await session.close();
+  for (const statement of rowAccessStatements(context)) await server.sql(statement, schema);
   const opened: SnowflakeWarehouse[] = [];
   const limits = { threads: 1, memoryBytes: 256 << 20, tempDirectory: join(files.folder, 'spill') };
   return {
