@@ -79,12 +79,15 @@ function policies(context: MigrationContext, fields: readonly PersonalField[]): 
 function maskedMembers(context: MigrationContext, fields: readonly PersonalField[]): string {
   const cases = fields
     .filter(({ members }) => members.length > 0)
-    .map((field) => `WHEN ${textSql(membersValue(field))} THEN ${maskedValue('VAL', treeOf(field.members))}`);
+    .map((field) => `WHEN ${textSql(membersValue(field))} THEN ${maskedValueSql('VAL', field.members)}`);
   if (cases.length === 0) return WHOLE;
   return `CASE SYSTEM$GET_TAG_ON_CURRENT_COLUMN(${textSql(objectSql(context, MEMBERS_TAG))}) ${cases.join(' ')} ELSE ${WHOLE} END`;
 }
 
 const WHOLE = `TO_VARIANT(${textSql(MASK)})`;
+
+/** The VARIANT `value` with the members at these paths masked. */
+export const maskedValueSql = (value: string, members: readonly (readonly string[])[]): string => maskedTree(value, treeOf(members));
 
 interface Tree {
   readonly members: Map<string, Tree>;
@@ -107,11 +110,11 @@ function treeOf(paths: readonly (readonly string[])[]): Tree {
  * A member that is not there stays away (OBJECT_INSERT leaves out what is NULL), a null stays null, and where a path meets a list or a
  * scalar, that is masked as a whole.
  */
-function maskedValue(value: string, { members }: Tree): string {
+function maskedTree(value: string, { members }: Tree): string {
   if (members.size === 0) return WHOLE;
   const inserted = [...members].reduce((object, [name, below]) => {
     const member = `GET(${value}, ${textSql(name)})`;
-    const masked = `CASE WHEN ${member} IS NULL OR IS_NULL_VALUE(${member}) THEN ${member} ELSE ${maskedValue(member, below)} END`;
+    const masked = `CASE WHEN ${member} IS NULL OR IS_NULL_VALUE(${member}) THEN ${member} ELSE ${maskedTree(member, below)} END`;
     return `OBJECT_INSERT(${object}, ${textSql(name)}, ${masked}, TRUE)`;
   }, `${value}::OBJECT`);
   return `IFF(IS_OBJECT(${value}), TO_VARIANT(${inserted}), ${WHOLE})`;
