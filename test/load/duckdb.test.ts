@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { TidemarkError } from '../../src/errors.ts';
-import { openWarehouse } from '../../src/load/open.ts';
 import { HOUR } from '../../src/time.ts';
 import { number } from '../support/canonical-json.ts';
 import { integer, text } from '../support/typed-sql.ts';

@@ -19,21 +19,18 @@ interface Known {
 
 const UNCHANGED = 'Nothing was changed: the open transaction was rolled back, what was committed before is there.';
 
+/** Of the service itself, of whatever kind: it lets nobody in who says nothing right. */
+const LOGIN: Known = {
+  codes: ['390100', '390101', '390102', '390144', '390186', '390189', '390190', '394400'],
+  pattern: /JWT token is invalid|Incorrect username or password|User .* locked/i,
+  code: 'CONFIG',
+  say: (message) => `Snowflake refuses the login: ${message}`,
+  hint: "Nothing was changed. Check account, user and role, and that the user has this key's public half (`ALTER USER … SET RSA_PUBLIC_KEY`) or this workload identity; also this machine's clock.",
+};
+
+/** The first that fits: a suspended warehouse bears the number of a missing one. */
 const KNOWN: readonly Known[] = [
-  {
-    codes: ['390100', '390101', '390102', '390144', '390186', '390189', '390190', '394400'],
-    pattern: /JWT token is invalid|Incorrect username or password|User .* locked/i,
-    code: 'CONFIG',
-    say: (message) => `Snowflake refuses the login: ${message}`,
-    hint: "Nothing was changed. Check account, user and role, and that the user has this key's public half (`ALTER USER … SET RSA_PUBLIC_KEY`) or this workload identity; also this machine's clock.",
-  },
-  {
-    codes: ['000606', '000607'],
-    pattern: /No active warehouse selected/i,
-    code: 'WAREHOUSE',
-    say: (message) => `There is no warehouse to run the statement: ${message}`,
-    hint: `${UNCHANGED} Check warehouse.snowflake.warehouse, and grant it to the role: GRANT USAGE ON WAREHOUSE … TO ROLE ….`,
-  },
+  LOGIN,
   {
     codes: ['090073', '000609'],
     pattern: /warehouse .*(suspended|cannot be resumed|resource monitor)/i,
@@ -43,8 +40,15 @@ const KNOWN: readonly Known[] = [
     transient: true,
   },
   {
+    codes: ['000606', '000607'],
+    pattern: /No active warehouse selected/i,
+    code: 'WAREHOUSE',
+    say: (message) => `There is no warehouse to run the statement: ${message}`,
+    hint: `${UNCHANGED} Check warehouse.snowflake.warehouse, and grant it to the role: GRANT USAGE ON WAREHOUSE … TO ROLE ….`,
+  },
+  {
     codes: ['000625'],
-    pattern: /has locked table|lock(s)? .*(timeout|not yet been released)|waiters for this lock/i,
+    pattern: /has locked table|waiters for this lock/i,
     code: 'WAREHOUSE_BUSY',
     say: (message) => `A lock was not to be had in time: ${message}`,
     hint: `${UNCHANGED} Another loader is at work; the same again goes on when it is done. SHOW LOCKS tells who holds it.`,
@@ -99,12 +103,13 @@ const OTHER: Omit<Known, 'codes'> = {
   hint: UNCHANGED,
 };
 
-/** @param statement that failed; its text goes into the error's data. */
+/** @param statement that failed, null for the login; its text goes into the error's data. */
 export function snowflakeError(error: unknown, statement: { readonly sql: string; readonly queryId: string | null } | null): TidemarkError {
   if (isTidemarkError(error)) return error;
   const message = firstLine(messageOf(error));
   const code = codeOf(error);
-  const known = KNOWN.find((one) => one.codes.includes(code)) ?? KNOWN.find((one) => one.pattern?.test(message)) ?? OTHER;
+  const isLogin = statement === null && /^39\d{4}$/.test(code);
+  const known = isLogin ? LOGIN : (KNOWN.find((one) => one.codes.includes(code) || one.pattern?.test(message)) ?? OTHER);
   return new TidemarkError({
     code: known.code,
     message: known.say(message),

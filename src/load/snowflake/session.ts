@@ -132,11 +132,12 @@ class SdkSession implements SnowflakeSession {
   }
 
   async rows(sql: string, binds: readonly (string | null)[] = []): Promise<readonly SnowflakeRow[]> {
-    return (await this.#execute(sql, binds, false)).rows;
+    const statement = await this.#execute(sql, binds);
+    return this.#collect(sql, statement);
   }
 
   async *stream(sql: string, binds: readonly (string | null)[] = []): AsyncIterable<SnowflakeRow> {
-    const { statement } = await this.#execute(sql, binds, true);
+    const statement = await this.#execute(sql, binds);
     try {
       for await (const row of statement.streamRows()) yield row as SnowflakeRow;
     } catch (error) {
@@ -146,13 +147,13 @@ class SdkSession implements SnowflakeSession {
   }
 
   async table(sql: string): Promise<{ columns: readonly ColumnInfo[]; rows: readonly SnowflakeRow[] }> {
-    const { statement, rows } = await this.#execute(sql, [], false);
+    const statement = await this.#execute(sql, []);
     const columns = (statement.getColumns() ?? []).map((column) => ({
       name: column.getName(),
       type: column.getType().toLowerCase(),
       scale: column.getScale(),
     }));
-    return { columns, rows };
+    return { columns, rows: await this.#collect(sql, statement) };
   }
 
   async close(): Promise<void> {
@@ -163,28 +164,45 @@ class SdkSession implements SnowflakeSession {
     await this.#within(SERVICE_MS, off, 'The end of the session').catch(() => undefined);
   }
 
-  async #execute(
-    sql: string,
-    binds: readonly (string | null)[],
-    streamed: boolean,
-  ): Promise<{ statement: RowStatement; rows: readonly SnowflakeRow[] }> {
-    let statement: RowStatement | undefined;
-    const answer = new Promise<{ statement: RowStatement; rows: readonly SnowflakeRow[] }>((resolve, reject) => {
-      const complete = (error: SnowflakeError | undefined, done: unknown, rows?: unknown[]): void =>
-        error ? reject(error) : resolve({ statement: done as RowStatement, rows: (rows ?? []) as SnowflakeRow[] });
+  /**
+   * The SDK sends a statement again that was not answered, with the id that it had, by which the server knows it: it is done once. Rows are
+   * streamed, since for others it would even do so after it has told of the failure.
+   */
+  async #execute(sql: string, binds: readonly (string | null)[]): Promise<RowStatement> {
+    let sent: RowStatement | undefined;
+    const answer = new Promise<RowStatement>((resolve, reject) => {
+      const complete = (error: SnowflakeError | undefined, done: unknown): void => (error ? reject(error) : resolve(done as RowStatement));
       const parameters = { QUERY_TAG: JSON.stringify({ app: 'tidemark', ...this.tag }) };
-      const options = { sqlText: sql, parameters, streamResult: streamed, complete, ...(binds.length > 0 ? { binds } : {}) };
-      statement = this.#connection.execute(options) as RowStatement;
+      const options = { sqlText: sql, parameters, streamResult: true, complete, ...(binds.length > 0 ? { binds } : {}) };
+      sent = this.#connection.execute(options) as RowStatement;
     });
     try {
-      const done = await this.#within(this.#config.statementTimeout / 1000 + GRACE_MS, answer, 'The statement');
-      this.queryId = done.statement.getQueryId() ?? null;
-      return done;
+      const statement = await this.#within(this.#deadlineMs, answer, 'The statement');
+      this.queryId = statement.getQueryId() ?? null;
+      return statement;
     } catch (error) {
       if (!isDefinite(error)) this.isLost = true;
-      if (error instanceof Overdue) await this.#cancel(statement);
-      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: statement?.getQueryId() ?? null });
+      if (error instanceof Overdue) await this.#cancel(sent);
+      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: sent?.getQueryId() ?? null });
     }
+  }
+
+  async #collect(sql: string, statement: RowStatement): Promise<readonly SnowflakeRow[]> {
+    const rows: SnowflakeRow[] = [];
+    const all = (async () => {
+      for await (const row of statement.streamRows()) rows.push(row as SnowflakeRow);
+    })();
+    try {
+      await this.#within(this.#deadlineMs, all, 'The answer of a statement');
+      return rows;
+    } catch (error) {
+      this.isLost = true;
+      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: this.queryId });
+    }
+  }
+
+  get #deadlineMs(): number {
+    return this.#config.statementTimeout / 1000 + GRACE_MS;
   }
 
   /** What was sent may still be done; it does not go on for longer than it must. */

@@ -75,11 +75,16 @@ export function boundsSql(stream: Stream, { keys, days }: Stratum, table: string
 }
 
 const SCALES: Readonly<Record<Exclude<TimeForm, 'iso'>, number>> = { 'epoch-s': 0, 'epoch-ms': 3, 'epoch-us': 6 };
+/** Seconds beyond which no number is taken for a time: Snowflake would refuse the statement. */
+const MOST_SECONDS = 100_000_000_000;
 
 function instantOf(value: string, { kind }: ColumnType, form: TimeForm): string {
-  if (form !== 'iso') return `TO_TIMESTAMP_LTZ(TRUNC(TRY_TO_NUMBER(${value}::VARCHAR, 38, 6)), ${SCALES[form]})`;
   // A JSON text stands in quotes, once the field has had other values.
-  return `TRY_TO_TIMESTAMP_LTZ(${kind === 'json' ? `TRIM(${value}, '"')` : `${value}::VARCHAR`})`;
+  const written = kind === 'json' ? `TRIM(${value}, '"')` : `${value}::VARCHAR`;
+  if (form === 'iso') return `TRY_TO_TIMESTAMP_LTZ(${written})`;
+  const whole = `TRY_TO_NUMBER(${written}, 38, 0)`;
+  const scale = SCALES[form];
+  return `CASE WHEN ABS(${whole}) < ${MOST_SECONDS * 10 ** scale} THEN TO_TIMESTAMP_LTZ(${whole}, ${scale}) END`;
 }
 
 /** A row a stratum that has rows. */

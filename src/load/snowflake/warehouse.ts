@@ -222,17 +222,20 @@ async function loadOnce(session: SnowflakeSession, work: BatchWork, clock: Clock
   }
 }
 
-/** Whoever finds the fence taken looks again: the other one may have loaded this batch, or another. */
+/**
+ * The ledger is read once more behind the fence: whoever loaded the batch meanwhile had an older token, and nobody can with one any more.
+ * Whoever finds the fence taken begins anew.
+ */
 async function commitInTurn(session: SnowflakeSession, work: BatchWork, strata: readonly Stratum[], clock: Clock): Promise<LoadOutcome> {
   for (let attempt = 1; ; attempt++) {
     const token = await takeFence(session, work.place, work.stream.name, work.now);
+    const already = await alreadyLoaded(session, work);
+    if (already) return already;
     try {
       return await commitBatch(session, work, strata, token);
     } catch (error) {
       if (!isTidemarkError(error, 'FENCED') || attempt === FENCE_ATTEMPTS) throw error;
     }
-    const already = await alreadyLoaded(session, work);
-    if (already) return already;
     await clock.sleep(Math.random() * FENCE_PAUSE_MS * 2 ** attempt);
   }
 }
