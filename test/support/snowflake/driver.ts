@@ -43,17 +43,26 @@ export class Driver {
       ...options,
     });
     const driver = new Driver(connection);
-    await connection.connectAsync();
+    // `connectAsync` tells of a refused login by its callback alone.
+    await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     return driver;
   }
 
+  /** Streamed: without, the driver answers a failure of the network by asking once more, in silence. */
   execute(sqlText: string, options: object = {}): Promise<Done> {
     return new Promise((resolve, reject) => {
       this.connection.execute({
         sqlText,
+        streamResult: true,
         ...options,
-        complete: (error: SnowflakeError | undefined, statement: RowStatement, rows?: unknown[]) =>
-          error ? reject(error) : resolve({ rows: (rows ?? []) as Record<string, unknown>[], statement }),
+        complete: (error: SnowflakeError | undefined, statement: RowStatement) => {
+          if (error || 'asyncExec' in options) return error ? reject(error) : resolve({ rows: [], statement });
+          const rows: Record<string, unknown>[] = [];
+          const stream = statement.streamRows();
+          stream.on('data', (row: Record<string, unknown>) => rows.push(row));
+          stream.on('error', reject);
+          stream.on('end', () => resolve({ rows, statement }));
+        },
       });
     });
   }

@@ -2,7 +2,8 @@ import type { Session } from './session.ts';
 
 /**
  * What goes wrong with one statement. The driver resends it with the same request id, seconds later, wherever the connection broke or the
- * status is 5xx; it does not where the answer is garbled or the status is 403.
+ * status is 5xx; it does not where the answer is garbled or the status is 403 (but for statements
+ * whose result is not streamed: then it asks once more, at once).
  *
  * Not executed:
  * - lost-before: the socket is destroyed; http-500, http-503: the service is out of order; garbled-before: half an answer, and success
@@ -13,7 +14,7 @@ import type { Session } from './session.ts';
  *
  * Executed:
  * - lost-after, http-503-after, garbled-after: the answer does not arrive; whoever resends the request gets it
- * - lost-for-good: the same, and every resend is lost as well
+ * - lost-for-good, garbled-for-good: the same, and so is the answer to every resend
  * - session-gone-after: the session ends before the answer
  * - slow-after: it is done, and seems to run until it is aborted
  */
@@ -31,6 +32,7 @@ export type FaultKind =
   | 'slow'
   | 'lost-after'
   | 'lost-for-good'
+  | 'garbled-for-good'
   | 'http-503-after'
   | 'garbled-after'
   | 'session-gone-after'

@@ -1,4 +1,4 @@
-import { castSql } from './casts.ts';
+import { castSql, jsonList, variantSql } from './casts.ts';
 import type { Cursor } from './cursor.ts';
 import { unknownFunction } from './errors.ts';
 import { timestampFormat } from './formats.ts';
@@ -38,7 +38,7 @@ const toText: Translation = (args, scope) =>
     : `strftime(${args[0]}, ${sqlString(timestampFormat(args[1].slice(1, -1)))})`;
 
 /** Alternating keys and values; a pair with a NULL in it is left out. */
-const objectOf: Translation = (args) => `sf_object([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`;
+const objectOf: Translation = (args) => `sf_object(${jsonList(args)})`;
 const part = (unit = ''): string => unit.replace(/^'(.*)'$/, '$1').toLowerCase();
 
 const FUNCTIONS: Readonly<Record<string, Translation>> = {
@@ -79,14 +79,14 @@ const FUNCTIONS: Readonly<Record<string, Translation>> = {
   REGEXP_REPLACE: ([text, pattern, by]) => `regexp_replace(${text}, ${pattern}, ${by ?? "''"}, 'g')`,
   MD5: same('md5'),
   SHA2: ([text]) => `sha256(${text})`,
-  TO_VARIANT: ([value]) => `sf_variant(${value})`,
+  TO_VARIANT: ([value = 'NULL']) => variantSql(value),
   PARSE_JSON: ([text]) => `sf_parse(${text})`,
   TRY_PARSE_JSON: ([text]) => `sf_try_parse(${text})`,
-  TO_JSON: ([value]) => `sf_json(${value})`,
+  TO_JSON: ([value = 'NULL']) => `CAST(${variantSql(value)} AS VARCHAR)`,
   OBJECT_CONSTRUCT: objectOf,
-  OBJECT_INSERT: ([object, key, value, replaces]) => `sf_insert(${object}, ${key}, sf_variant(${value}), ${replaces ?? 'FALSE'})`,
+  OBJECT_INSERT: ([object, key, value, replaces]) => `sf_insert(${object}, ${key}, ${variantSql(value ?? 'NULL')}, ${replaces ?? 'FALSE'})`,
   OBJECT_DELETE: ([object, ...keys]) => keys.reduce((rest, key) => `sf_remove(${rest}, ${key})`, object ?? 'NULL'),
-  ARRAY_CONSTRUCT: (args) => `sf_array([${args.map((arg) => `sf_variant(${arg})`).join(', ')}])`,
+  ARRAY_CONSTRUCT: (args) => `sf_array(${jsonList(args)})`,
   ARRAY_SIZE: ([value]) => `CAST(json_array_length(${value}) AS BIGINT)`,
   OBJECT_KEYS: ([value]) => `sf_variant(json_keys(${value}))`,
   GET: ([value, key]) => `sf_get(${value}, ${/^\d+$/.test(key ?? '') ? `'$[${key}]'` : `'$."' || ${key} || '"'`})`,
@@ -143,7 +143,7 @@ const FUNCTIONS: Readonly<Record<string, Translation>> = {
   LEAD: same('lead'),
   FIRST_VALUE: same('first_value'),
   LAST_VALUE: same('last_value'),
-  ARRAY_AGG: ([value]) => `sf_variant(list(${value}) FILTER (${value} IS NOT NULL))`,
+  ARRAY_AGG: ([value]) => `sf_array(list(CAST(${variantSql(value ?? 'NULL')} AS VARCHAR)) FILTER (${value} IS NOT NULL))`,
   SEQ4: () => '(row_number() OVER () - 1)',
   SYSTEM$TYPEOF: ([value]) => `typeof(${value})`,
 };

@@ -1,10 +1,16 @@
 import type { Clock } from '../../../src/clock.ts';
-import { deadlocked, lockTimedOut } from './errors.ts';
+import { deadlocked } from './errors.ts';
 import type { Session } from './session.ts';
 
 interface Waiter {
   readonly session: Session;
   grant(): void;
+}
+
+/** How long a statement waits, and what it fails with then, by the transaction that holds the lock. */
+export interface Patience {
+  readonly ms: number;
+  error(holder: string): Error;
 }
 
 interface Lock {
@@ -19,6 +25,7 @@ interface Lock {
 export class TableLocks {
   readonly #clock: Clock;
   readonly #locks = new Map<string, Lock>();
+  readonly #watchers = new Map<string, (() => void)[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,7 +36,7 @@ export class TableLocks {
   }
 
   /** @returns whether it had to wait. @throws the service's lock timeout, its deadlock, or the signal's reason. */
-  async acquire(session: Session, table: string, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  async acquire(session: Session, table: string, limit: Patience, signal: AbortSignal): Promise<boolean> {
     const lock = this.#locks.get(table);
     if (!lock) {
       this.#locks.set(table, { holder: session, waiters: [] });
@@ -37,11 +44,11 @@ export class TableLocks {
     }
     if (lock.holder === session) return false;
     if (this.#isWaitedForBy(lock.holder, session)) throw deadlocked(table);
-    await this.#wait(lock, session, table, timeoutMs, signal);
+    await this.#wait(lock, session, table, limit, signal);
     return true;
   }
 
-  #wait(lock: Lock, session: Session, table: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  #wait(lock: Lock, session: Session, table: string, limit: Patience, signal: AbortSignal): Promise<void> {
     const done = new AbortController();
     return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = { session, grant: resolve };
@@ -52,9 +59,11 @@ export class TableLocks {
         reject(reason);
       };
       lock.waiters.push(waiter);
+      for (const seen of this.#watchers.get(table) ?? []) seen();
+      this.#watchers.delete(table);
       signal.addEventListener('abort', () => giveUp(signal.reason), { once: true, signal: done.signal });
-      this.#clock.sleep(timeoutMs, done.signal).then(
-        () => giveUp(lockTimedOut(table, lock.holder.transaction?.id ?? '0')),
+      this.#clock.sleep(limit.ms, done.signal).then(
+        () => giveUp(limit.error(lock.holder.transaction?.id ?? '0')),
         () => undefined,
       );
     }).finally(() => done.abort());
@@ -77,6 +86,12 @@ export class TableLocks {
       lock.holder = next.session;
       next.grant();
     }
+  }
+
+  /** Resolves when somebody waits for the table, now or from now on. */
+  whenWaited(table: string): Promise<void> {
+    if ((this.#locks.get(table)?.waiters.length ?? 0) > 0) return Promise.resolve();
+    return new Promise((resolve) => this.#watchers.set(table, [...(this.#watchers.get(table) ?? []), resolve]));
   }
 
   /** Who holds and who waits, by the session's id. */

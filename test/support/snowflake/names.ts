@@ -2,9 +2,14 @@
  * Names of the service differ by case, names of DuckDB do not. So each name is written in capitals, with a mark before what is a small
  * letter: AMOUNT stays AMOUNT, "amount" becomes ^A^M^O^U^N^T, and the two are two.
  */
-export const encoded = (name: string): string => name.replaceAll(/[a-z^]/g, (letter) => `^${letter.toUpperCase()}`);
+export const encoded = (name: string): string =>
+  name === 'ROWID' ? ROWID : name.replaceAll(/[a-z^]/g, (letter) => `^${letter.toUpperCase()}`);
 
-export const decoded = (name: string): string => name.replaceAll(/\^(.)/g, (_, letter: string) => letter.toLowerCase());
+export const decoded = (name: string): string =>
+  name === ROWID ? 'ROWID' : name.replaceAll(/\^(.)/g, (_, letter: string) => letter.toLowerCase());
+
+/** A column of that name would hide DuckDB's own, which tells rows apart. */
+const ROWID = '^0ROWID';
 
 /** A name of the service as DuckDB's SQL. */
 export const sqlName = (name: string): string => exactName(encoded(name));

@@ -4,10 +4,10 @@ import { type Catalogue, type FullName, shown } from './catalogue.ts';
 import { Cursor } from './cursor.ts';
 import { tableSql } from './dml.ts';
 import type { Engine } from './engine.ts';
-import { canceled, noWarehouse, SnowflakeError, timedOut, warehouseSuspended } from './errors.ts';
+import { canceled, lockTimedOut, noWarehouse, SnowflakeError, timedOut, warehouseSuspended } from './errors.ts';
 import { statementsOf, tokensOf } from './lexer.ts';
-import type { TableLocks } from './locks.ts';
-import type { Outcome, Plan } from './plan.ts';
+import type { Patience, TableLocks } from './locks.ts';
+import { type Outcome, type Plan, TYPE_ID } from './plan.ts';
 import { Resolver, type ScopeParts, scopeOf } from './resolve.ts';
 import { statusRow } from './rowset.ts';
 import type { Bind } from './scope.ts';
@@ -49,8 +49,8 @@ export class Query {
   result: Promise<Finished> = Promise.reject(new Error('Not begun'));
   status: LoggedStatement['status'] = 'running';
   error: SnowflakeError | null = null;
-  /** Every answer about it is lost. */
-  isLostForGood = false;
+  /** What happens to every answer about it. */
+  fate: 'lost' | 'garbled' | null = null;
 
   constructor(session: Session, sql: string, requestId: string) {
     this.id = randomUUID();
@@ -86,6 +86,7 @@ export class Queries {
   readonly #wheels: Wheels;
   readonly #all = new Map<string, Query>();
   readonly #turns = new Map<Session, Promise<unknown>>();
+  readonly #watchers: { readonly pattern: RegExp; resolve(query: Query): void }[] = [];
   readonly log: LoggedStatement[] = [];
 
   constructor(wheels: Wheels) {
@@ -104,6 +105,13 @@ export class Queries {
     return [...this.#all.values()].filter((query) => query.status === 'running');
   }
 
+  /** The next statement that matches, or one that runs already; its session's token is what aborts it. */
+  whenRunning(pattern: RegExp): Promise<{ readonly id: string; readonly token: string }> {
+    const running = this.running().find(({ sql }) => pattern.test(sql));
+    if (running) return Promise.resolve({ id: running.id, token: running.session.token });
+    return new Promise((resolve) => this.#watchers.push({ pattern, resolve: ({ id, session }) => resolve({ id, token: session.token }) }));
+  }
+
   submit(session: Session, submission: Submission, hold: Hold = {}): Query {
     const query = this.#register(session, submission.sql, submission.requestId);
     const turn = this.#turns.get(session) ?? Promise.resolve();
@@ -119,6 +127,10 @@ export class Queries {
   #register(session: Session, sql: string, requestId: string): Query {
     const query = new Query(session, sql, requestId);
     this.#all.set(query.id, query);
+    for (const watcher of this.#watchers.filter(({ pattern }) => pattern.test(sql))) {
+      this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
+      watcher.resolve(query);
+    }
     return query;
   }
 
@@ -177,7 +189,7 @@ export class Queries {
     if (plan.locks && held && (await this.#lock(query, plan.locks))) plan = this.#plan(session, sql, binds);
     query.aborter.signal.throwIfAborted();
     try {
-      if (plan.locks && !session.isAutocommit) this.#wheels.engine.begin(session, String(this.#wheels.clock.now()));
+      if (isDml(plan) && !session.isAutocommit) this.#wheels.engine.begin(session, String(this.#wheels.clock.now()));
       if (plan.commits) await this.#commit(session);
       const outcome = await plan.run();
       if (plan.locks && held && (!session.transaction || changed(outcome) === 0)) this.#wheels.locks.release(session, shown(plan.locks));
@@ -193,13 +205,17 @@ export class Queries {
     this.#wheels.locks.release(session);
   }
 
-  #lock({ session, aborter }: Query, table: FullName): Promise<boolean> {
-    const [lock, statement] = ['LOCK_TIMEOUT', 'STATEMENT_TIMEOUT_IN_SECONDS'].map((name) => Number(session.parameter(name))) as [
+  #lock({ session, aborter }: Query, name: FullName): Promise<boolean> {
+    const [lock, statement] = ['LOCK_TIMEOUT', 'STATEMENT_TIMEOUT_IN_SECONDS'].map((parameter) => Number(session.parameter(parameter))) as [
       number,
       number,
     ];
-    const waits = this.#wheels.locks.acquire(session, shown(table), Math.min(lock, statement) * 1000, aborter.signal);
-    return lock <= statement ? waits : waits.catch((error) => Promise.reject(error.code === '000625' ? timedOut(statement) : error));
+    const table = shown(name);
+    const patience: Patience = {
+      ms: Math.min(lock, statement) * 1000,
+      error: (holder) => (lock <= statement ? lockTimedOut(table, holder) : timedOut(statement)),
+    };
+    return this.#wheels.locks.acquire(session, table, patience, aborter.signal);
   }
 
   #assertWarehouse(session: Session, plan: Plan): void {
@@ -228,6 +244,7 @@ export class Queries {
   }
 }
 
+const isDml = ({ typeId }: Plan): boolean => typeId >= TYPE_ID.insert && typeId <= TYPE_ID.copy;
 const changed = ({ stats }: Outcome): number => (stats ? stats.numRowsInserted + stats.numRowsUpdated + stats.numRowsDeleted : 0);
 
 /** By number, and for each `?` by the place of its token. */

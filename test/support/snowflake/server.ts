@@ -51,6 +51,10 @@ export interface SnowflakeServer {
   sql(sql: string, schema?: string): Promise<Record<string, WireValue>[]>;
   /** Ends a session from outside, as an administrator or a time limit would: what it had open is rolled back. */
   endSession(id: string): Promise<void>;
+  /** Resolves when a statement that matches has arrived and waits: for a lock, or as a fault has it. */
+  whenRunning(pattern: RegExp): Promise<{ readonly id: string; readonly token: string }>;
+  /** Resolves when a statement waits for the lock of this table of the first database's PUBLIC. */
+  whenLocked(table: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -117,6 +121,8 @@ export async function startSnowflakeServer(options: SnowflakeServerOptions): Pro
       return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null])));
     },
     endSession: (id) => service.end(id),
+    whenLocked: (table) => locks.whenWaited(`${database}.PUBLIC.${table}`),
+    whenRunning: (pattern) => queries.whenRunning(pattern),
     close,
   };
 }

@@ -114,7 +114,7 @@ export class Service {
     const session = this.sessions.byToken(request.token);
     const submission = submissionOf(request);
     const before = this.#parts.queries.byRequest(session, submission.requestId);
-    if (before) return before.isLostForGood ? destroy(response) : this.#deliver(before, response);
+    if (before) return this.#deliver(before, response);
     const fault = this.faults.of(submission.sql, session);
     if (await this.#failsBefore(fault, session, response)) return;
     const query = this.#parts.queries.submit(
@@ -140,11 +140,11 @@ export class Service {
   }
 
   async #failsAfter(fault: FaultKind | null, query: Query, response: ServerResponse): Promise<void> {
-    if (fault === null || !(fault.endsWith('-after') || fault === 'lost-for-good')) return this.#deliver(query, response);
+    if (fault === null || !/-after$|-for-good$/.test(fault)) return this.#deliver(query, response);
     await query.result.catch(() => undefined);
-    query.isLostForGood = fault === 'lost-for-good';
+    if (fault === 'lost-for-good' || fault === 'garbled-for-good') query.fate = fault === 'lost-for-good' ? 'lost' : 'garbled';
     if (fault === 'http-503-after') sendStatus(response, 503);
-    else if (fault === 'garbled-after') sendGarbled(response);
+    else if (fault === 'garbled-after' || fault === 'garbled-for-good') sendGarbled(response);
     else if (fault === 'session-gone-after') {
       await this.end(query.session.id);
       this.sessions.byToken(query.session.token);
@@ -152,6 +152,7 @@ export class Service {
   }
 
   async #deliver(query: Query, response: ServerResponse): Promise<void> {
+    if (query.fate !== null) return query.fate === 'lost' ? destroy(response) : sendGarbled(response);
     try {
       sendJson(response, answers.finished(query, await query.result));
     } catch (error) {
