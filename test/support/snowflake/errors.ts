@@ -38,8 +38,6 @@ export const unknownFunction = (name: string): SnowflakeError => compilation('00
 export const cannotChangeType = (column: string, from: string, to: string): SnowflakeError =>
   compilation('002108', '22000', `cannot change column ${column} from type ${from} to ${to}`);
 
-export const invalidValue = (what: string): SnowflakeError => compilation('001008', '22023', `invalid value ${what}`);
-
 export const duplicateRow = (values: string): SnowflakeError =>
   new SnowflakeError('100090', '42P18', `Duplicate row detected during DML action\nRow Values: [${values}]`);
 

@@ -86,6 +86,7 @@ export class Queries {
   readonly #wheels: Wheels;
   readonly #all = new Map<string, Query>();
   readonly #turns = new Map<Session, Promise<unknown>>();
+  #ddl: Promise<unknown> = Promise.resolve();
   readonly #watchers: { readonly pattern: RegExp; resolve(query: Query): void }[] = [];
   readonly log: LoggedStatement[] = [];
 
@@ -191,13 +192,20 @@ export class Queries {
     try {
       if (isDml(plan) && !session.isAutocommit) this.#wheels.engine.begin(session, String(this.#wheels.clock.now()));
       if (plan.commits) await this.#commit(session);
-      const outcome = await plan.run();
+      const outcome = await (plan.commits ? this.#oneDdl(plan) : plan.run());
       if (plan.locks && held && (!session.transaction || changed(outcome) === 0)) this.#wheels.locks.release(session, shown(plan.locks));
       return { ...outcome, typeId: plan.typeId };
     } catch (error) {
       if (plan.locks && held) this.#wheels.locks.release(session, shown(plan.locks));
       throw error;
     }
+  }
+
+  /** One after the other, so that what one has looked up in the catalogue still holds when it acts. */
+  #oneDdl(plan: Plan): Promise<Outcome> {
+    const mine = this.#ddl.then(() => plan.run());
+    this.#ddl = mine.catch(() => undefined);
+    return mine;
   }
 
   async #commit(session: Session): Promise<void> {

@@ -132,3 +132,14 @@ test('a session that ends lets go of its locks', async () => {
   await waiting;
   expect(await seen(one)).toEqual([11]);
 });
+
+test('of two that create one table, the second finds it', async () => {
+  const create = `CREATE TABLE IF NOT EXISTS ${table}C (A NUMBER)`;
+  const answers = await Promise.all([one.rows(create), other.rows(create)]);
+  expect(
+    answers
+      .flat()
+      .map((row) => row['status'])
+      .toSorted(),
+  ).toEqual([`${table}C already exists, statement succeeded.`, `Table ${table}C successfully created.`]);
+});
