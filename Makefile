@@ -9,12 +9,13 @@ START ?= 1000
 MINUTES ?= 10
 WORLDS ?= 60
 BACKFILL ?= 0
+RUNS ?= 500
 
 SPARK := tmp/spark
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## install what the project needs, from its lockfile
 
@@ -31,6 +32,9 @@ test: check ## types, style, structure, and every test
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
+
+snowflake-runs: $(INSTALLED) ## loads into Snowflake's stand-in by two loaders at once, with faults at every step (RUNS=500, START=1000)
+	@RUNS=$(RUNS) START=$(START) UV_THREADPOOL_SIZE=12 vitest run test/load/snowflake/worlds.test.ts
 
 soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
 	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)

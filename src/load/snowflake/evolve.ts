@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { type ColumnType, LINEAGE, OVERFLOW } from '../../schema/types.ts';
 import { identifier } from '../../sql.ts';
 import type { Stream } from '../../stream.ts';
@@ -115,6 +114,3 @@ function overflowSql(layout: Layout): string {
     return `CASE WHEN ${value} IS NULL THEN ${held} ELSE OBJECT_INSERT(COALESCE(${held}, OBJECT_CONSTRUCT())::OBJECT, ${textSql(field)}, ${value}, TRUE)::VARIANT END`;
   }, own);
 }
-
-/** Whether the view, or what is known of the table, has to be written anew. */
-export const isSameLayout = (a: Layout, b: Layout): boolean => isDeepStrictEqual(a, b);

@@ -174,7 +174,7 @@ class SdkSession implements SnowflakeSession {
       const complete = (error: SnowflakeError | undefined, done: unknown): void => (error ? reject(error) : resolve(done as RowStatement));
       const parameters = { QUERY_TAG: JSON.stringify({ app: 'tidemark', ...this.tag }) };
       const options = { sqlText: sql, parameters, streamResult: true, complete, ...(binds.length > 0 ? { binds } : {}) };
-      sent = this.#connection.execute(options) as RowStatement;
+      sent = this.#connection.execute(options);
     });
     try {
       const statement = await this.#within(this.#deadlineMs, answer, 'The statement');

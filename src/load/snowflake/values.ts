@@ -68,6 +68,10 @@ function entriesOf(value: ExactValue): (readonly [string, ExactValue])[] {
 }
 
 function entryOf(entry: ExactValue): readonly [string, ExactValue] {
-  if (Array.isArray(entry)) return [String(entry[0]), (entry[1] as ExactValue | undefined) ?? null];
-  return isObject(entry) ? [String(memberOf(entry, 'key')), memberOf(entry, 'value')] : ['', null];
+  const [name, value] = Array.isArray(entry)
+    ? (entry as readonly ExactValue[])
+    : isObject(entry)
+      ? [memberOf(entry, 'key'), memberOf(entry, 'value')]
+      : [];
+  return [typeof name === 'string' ? name : '', value ?? null];
 }
