@@ -1,4 +1,3 @@
-import type { Micros } from '../../../src/clock.ts';
 import type { Catalogue, Column, Schema } from './catalogue.ts';
 import { noSuchObject } from './errors.ts';
 import { sqlName, sqlString } from './names.ts';
@@ -102,20 +101,12 @@ export function informationSchema(catalogue: Catalogue, database: string, view: 
   return rowsSql(listing.columns, listing.rows(database, schemas));
 }
 
-/** Rows written out as a query in brackets. */
-export function rowsSql(columns: readonly (readonly [string, string])[], rows: readonly (readonly Cell[])[]): string {
-  const select = (cells: readonly Cell[]): string =>
-    cells
-      .map(
-        (cell, index) => `CAST(${cellSql(cell, columns[index]?.[1])} AS ${columns[index]?.[1]}) AS ${sqlName(columns[index]?.[0] ?? '')}`,
-      )
-      .join(', ');
-  if (rows.length === 0) return `(SELECT ${select(columns.map(() => null))} WHERE FALSE)`;
-  return `(${rows.map((cells) => `SELECT ${select(cells)}`).join(' UNION ALL ')})`;
+/** Rows as a query in brackets: one JSON text, which DuckDB reads many times faster than as many literals. */
+function rowsSql(columns: readonly (readonly [string, string])[], rows: readonly (readonly Cell[])[]): string {
+  const items = columns.map(([name, type], index) => `${castSql(`R[${index + 1}]`, type)} AS ${sqlName(name)}`).join(', ');
+  const texts = rows.map((cells) => cells.map((cell) => (cell === null ? null : String(cell))));
+  return `(SELECT ${items} FROM (SELECT unnest(from_json(${sqlString(JSON.stringify(texts))}, '[["VARCHAR"]]')) AS R))`;
 }
 
-function cellSql(cell: Cell, type: string | undefined): string {
-  if (cell === null) return 'NULL';
-  if (type === 'TIMESTAMPTZ') return `make_timestamptz(${cell as Micros})`;
-  return typeof cell === 'string' ? sqlString(cell) : String(cell);
-}
+const castSql = (text: string, type: string): string =>
+  type === 'TIMESTAMPTZ' ? `make_timestamptz(CAST(${text} AS BIGINT))` : `CAST(${text} AS ${type})`;
