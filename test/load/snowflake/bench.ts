@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
+import type { DuckDBWarehouse } from '../../../src/load/duckdb.ts';
 import { applyMigrations } from '../../../src/load/snowflake/migrations/apply.ts';
 import { migrationContext } from '../../../src/load/snowflake/migrations/index.ts';
 import { rowAccessStatements } from '../../../src/load/snowflake/migrations/row-access.ts';
@@ -51,6 +52,8 @@ export interface SnowflakeBench extends LoadBench {
   readonly clock: ManualClock;
   readonly config: SnowflakeConfig;
   open(change?: Partial<SnowflakeWarehouseOptions>): SnowflakeWarehouse;
+  /** The other warehouse, for the same batches. */
+  duckdb(): DuckDBWarehouse;
   /** Rows of a statement that an administrator runs. */
   sql(statement: string): Promise<Record<string, unknown>[]>;
 }
@@ -146,6 +149,7 @@ async function benchOn(
       const named = written.batch.files.map((file) => ({ ...file, key: basename(file.key) }));
       return { ...written, batch: { ...written.batch, files: named } };
     },
+    duckdb: () => files.open(),
     sql: (statement) => server.sql(statement, schema),
     close: async () => {
       server.clearFaults();
