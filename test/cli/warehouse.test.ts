@@ -113,7 +113,7 @@ describe('tidemark warehouse cost', () => {
     expect(report.assumptions['writeRate']?.source).toContain('published');
   });
 
-  it('takes a shape of one’s own, and says what is wrong with one that is none', async () => {
+  it("takes a shape of one's own, and says what is wrong with one that is none", async () => {
     const shape = { name: 'own', source: 'ours', minutes: 5, records: 1000, keys: 1000, inserted: 1000, unchanged: 0 };
     const bytes = { sliceMinutes: 10, updates: [], recordBytes: 500, rowBytes: 80, keyBytes: 20 };
     writeFileSync(join(folder, 'shape.json'), JSON.stringify({ ...shape, ...bytes }));

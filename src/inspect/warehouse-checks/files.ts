@@ -22,7 +22,7 @@ export const FILES: readonly Item[] = [
     expected: 'é😀',
     judge: says('é\u{1F600}'),
     otherwise:
-      'Nothing can be loaded: the stage’s URL, the integration’s ALLOWED_LOCATIONS, or the IAM role’s trust and rights on the prefix are wrong.',
+      "Nothing can be loaded: the stage's URL, the integration's ALLOWED_LOCATIONS, or the IAM role's trust and rights on the prefix are wrong.",
   },
   {
     name: 'COPY with FORCE loads a named file again',
@@ -52,7 +52,7 @@ export const FILES: readonly Item[] = [
     ],
     expected: '1700000000123456',
     judge: says('1700000000123456'),
-    otherwise: 'Versions are compared by it: do not load. USE_LOGICAL_TYPE is not on, or the session’s TIMEZONE is not UTC.',
+    otherwise: "Versions are compared by it: do not load. USE_LOGICAL_TYPE is not on, or the session's TIMEZONE is not UTC.",
   },
   {
     name: 'a text \\N is a text',

@@ -6,7 +6,7 @@ export const SESSIONS: readonly Item[] = [
     steps: [step(`SELECT TO_VARCHAR(TO_TIMESTAMP_LTZ(1700000000123456, 6), 'YYYY-MM-DD"T"HH24:MI:SS.FF6') AS "T"`)],
     expected: '2023-11-14T22:13:20.123456',
     judge: says('2023-11-14T22:13:20.123456'),
-    otherwise: 'A parameter of account or user overrides the session’s TIMEZONE: cluster dates would be of another zone.',
+    otherwise: "A parameter of account or user overrides the session's TIMEZONE: cluster dates would be of another zone.",
   },
   {
     name: 'the query tag is in the history',
@@ -63,7 +63,7 @@ export const GOVERNANCE: readonly Item[] = [
     expected: '123.45',
     judge: says('123.45'),
     otherwise:
-      'The loader sees masked or rounded values, and `verify` will say that rows differ. Name the loader’s role in the policies, as the script does.',
+      "The loader sees masked or rounded values, and `verify` will say that rows differ. Name the loader's role in the policies, as the script does.",
     optional: 'the policies are not there',
   },
   {

@@ -40,10 +40,10 @@ export const TRANSACTIONS: readonly Item[] = [
     expected: 'the second count is 1 (READ COMMITTED)',
     judge: (answers) => answers[4]?.rows?.[0]?.['N'] === '1',
     otherwise:
-      'A loader reads the table’s columns behind the fence, inside its transaction; it could read those of before, and its batch would be refused as SCHEMA.',
+      "A loader reads the table's columns behind the fence, inside its transaction; it could read those of before, and its batch would be refused as SCHEMA.",
   },
   {
-    name: 'an UPDATE waits for another transaction’s lock, and ends with its own number',
+    name: "an UPDATE waits for another transaction's lock, and ends with its own number",
     steps: [
       step(TABLE),
       step(ONE),
@@ -69,7 +69,7 @@ export const TRANSACTIONS: readonly Item[] = [
     steps: [second('ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1'), secondMayFail('CALL SYSTEM$WAIT(5)')],
     expected: 'error 000630',
     judge: failsWith('000630'),
-    otherwise: 'A statement that takes too long is cancelled by the loader’s own deadline, half a minute later.',
+    otherwise: "A statement that takes too long is cancelled by the loader's own deadline, half a minute later.",
     optional: 'SYSTEM$WAIT may not be there',
   },
 ];

@@ -52,7 +52,6 @@ describe('migrations', () => {
     expect(tables.map((row) => row['TABLE_NAME'])).toEqual([
       'TIDEMARK_AUDIT',
       'TIDEMARK_LEDGER',
-      'TIDEMARK_META',
       'TIDEMARK_METRICS',
       'TIDEMARK_MIGRATIONS',
       'TIDEMARK_QUARANTINE',

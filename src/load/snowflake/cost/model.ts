@@ -45,7 +45,7 @@ export interface LoadCost {
   readonly busySeconds: number;
 }
 
-/** What a stream brings: live batches, and what its daily sweep adds. */
+/** What a stream brings: live batches, and what sweeps add, one in each of their `minutes`. */
 export interface Workload {
   readonly live: Shape;
   readonly sweep: Shape | null;
@@ -55,7 +55,7 @@ export interface DayCost {
   readonly settings: Settings;
   readonly loads: number;
   readonly load: LoadCost;
-  /** Of the daily sweep. */
+  /** Of one sweep. */
   readonly sweep: LoadCost | null;
   /** Of one window's loads together. */
   readonly busySeconds: number;
@@ -72,7 +72,8 @@ export interface DayCost {
 /** Where a load takes longer than this of the time between two, it does not keep up. */
 const MOST_BUSY = 2 / 3;
 const DAY_MINUTES = 1440;
-const FRESH_DAYS = 2;
+/** Of the fresh stratum, which is two dates: the later one is half over on average. */
+const FRESH_DAYS = 1.5;
 const factorOf = (size: Size): number => SIZES.find(([name]) => name === size)?.[1] ?? 1;
 
 export function dayCost({ live, sweep }: Workload, settings: Settings, assumed: Assumed = assumedValues()): DayCost {
@@ -81,7 +82,8 @@ export function dayCost({ live, sweep }: Workload, settings: Settings, assumed: 
   const load = loadCost(live, { ...settings, everyMinutes: settings.everyMinutes / batches }, assumed);
   const swept = sweep ? loadCost(sweep, { ...settings, everyMinutes: sweep.minutes }, assumed) : null;
   const busySeconds = batches * load.busySeconds;
-  const seconds = windows * billedSeconds(busySeconds, settings, assumed) + (swept?.busySeconds ?? 0);
+  const sweeping = sweep && swept ? (DAY_MINUTES / sweep.minutes) * swept.busySeconds : 0;
+  const seconds = windows * billedSeconds(busySeconds, settings, assumed) + sweeping;
   const warehouseCredits = (seconds * hourly(settings.size, assumed)) / 3600;
   const servicesCredits = Math.max(0, servicesUsed(windows * batches, assumed) - warehouseCredits * assumed.freeServices);
   const clusteringCredits = clustering(live, settings, assumed);
@@ -168,19 +170,23 @@ const partitionsHeld = (shape: Shape, settings: Settings, assumed: Assumed): num
   Math.max(1, partitionsADay(shape, settings, assumed) * settings.daysHeld);
 
 /**
- * What literal bounds leave. With neither, that is the whole table. Dates alone: those of the strata, of which today is half full on average.
- * Keys that rise: back to the oldest key of each stratum that is there.
+ * What literal bounds leave. With neither dates nor keys, that is the whole table. Dates bound the fresh stratum to today, of which half is there
+ * on average, and yesterday, and the older ones to the days from their first to their last. Keys that rise bound each to the keys' own ages.
  */
 function partitionsScanned(shape: Shape, settings: Settings, assumed: Assumed): number {
   const perDay = partitionsADay(shape, settings, assumed);
   const held = partitionsHeld(shape, settings, assumed);
-  if (!settings.clusterBy && !settings.keysRise) return held;
   const ages = shape.updates.map(([slice]) => ((slice + 1) * shape.sliceMinutes) / DAY_MINUTES);
-  const fresh = ages.filter((age) => age <= FRESH_DAYS);
+  return Math.max(1, Math.min(held, daysBounded(ages, settings, shape.sliceMinutes / DAY_MINUTES) * perDay * assumed.prunedByKey));
+}
+
+/** @param ages of the rows that are replaced, in days; of `slice` days each. */
+function daysBounded(ages: readonly number[], { clusterBy, keysRise }: Settings, slice: number): number {
+  const oldest = Math.max(0, ...ages);
+  if (!clusterBy) return keysRise ? oldest : Number.POSITIVE_INFINITY;
   const older = ages.filter((age) => age > FRESH_DAYS);
-  const freshDays = settings.keysRise ? Math.max(0, ...fresh) : FRESH_DAYS - 0.5;
-  const olderDays = older.length === 0 ? 0 : Math.max(...older) - (settings.keysRise ? Math.min(...older) : FRESH_DAYS) + 1;
-  return Math.max(1, Math.min(held, (freshDays + olderDays) * perDay * assumed.prunedByKey));
+  const fresh = keysRise ? Math.max(0, ...ages.filter((age) => age <= FRESH_DAYS)) : FRESH_DAYS;
+  return older.length === 0 ? fresh : fresh + oldest - Math.min(...older) + (keysRise ? slice : 1);
 }
 
 /** A row that is replaced rewrites the partition that it lies in; several in one rewrite it once (n bins, k balls). */

@@ -44,7 +44,7 @@ const RETENTION_YEARS = 7;
 export function administratorSections(context: AdministratorContext): readonly Section[] {
   return [
     section('Warehouse, database and schema', 'SYSADMIN', [...warehouse(context), ...places(context)]),
-    section('Roles and the loader’s user', 'USERADMIN', [...roles(context), ...user(context)]),
+    section("Roles and the loader's user", 'USERADMIN', [...roles(context), ...user(context)]),
     section('The way into the bucket', 'ACCOUNTADMIN', integration(context)),
     section('What each role may', 'SECURITYADMIN', grants(context)),
     section('Personal fields are masked', 'ACCOUNTADMIN', maskingStatements(context, context.personal)),
@@ -54,7 +54,11 @@ export function administratorSections(context: AdministratorContext): readonly S
     optional('Time Travel of a week for curated rows (Enterprise Edition)', 'SYSADMIN', [
       `ALTER SCHEMA ${schemaSql(context)} SET DATA_RETENTION_TIME_IN_DAYS = 7`,
     ]),
-    optional(`Rows end after ${RETENTION_YEARS} years; nothing else ever deletes any`, 'ACCOUNTADMIN', retention(context)),
+    optional(
+      `Rows end after ${RETENTION_YEARS} years, and nothing else ever deletes any; once the tables are there`,
+      'ACCOUNTADMIN',
+      retention(context),
+    ),
   ].filter(({ statements }) => statements.length > 0);
 }
 
@@ -160,11 +164,12 @@ function networkPolicy({ user: name, roles: { loader } }: AdministratorContext):
 }
 
 /**
- * A task a table. By cluster date whole micro-partitions go without being read; by version time, nothing goes that was updated since. What
- * was deleted is noted in the audit.
+ * A task a table, which works as the loader: no policy hides a row from it. By cluster date whole micro-partitions go without being read; by
+ * version time, nothing goes that was updated since. What was deleted is noted in the audit.
  */
 function retention(context: AdministratorContext): readonly string[] {
-  return context.streams.flatMap(({ table, timeColumn }) => {
+  const loader = identifier(context.roles.loader);
+  const tasks = context.streams.flatMap(({ table, timeColumn }) => {
     const before = `DATEADD(YEAR, -${RETENTION_YEARS}, CURRENT_DATE())`;
     const task = objectSql(context, `${table}_RETENTION`);
     return [
@@ -174,9 +179,12 @@ BEGIN
   INSERT INTO ${objectSql(context, 'TIDEMARK_AUDIT')} ("HAPPENED_AT", "STREAM", "ACTION", "QUERY_ID", "DETAIL")
     SELECT CURRENT_TIMESTAMP(), ${textSql(table)}, 'retention', LAST_QUERY_ID(), '{"years":${RETENTION_YEARS}}';
 END`,
+      `GRANT OWNERSHIP ON TASK ${task} TO ROLE ${loader} COPY CURRENT GRANTS`,
+      `GRANT OPERATE ON TASK ${task} TO ROLE SYSADMIN`,
       `ALTER TASK ${task} RESUME`,
     ];
   });
+  return tasks.length === 0 ? [] : [`GRANT EXECUTE TASK ON ACCOUNT TO ROLE ${loader}`, ...tasks];
 }
 
 /** As text to paste: each section under its title and role. */

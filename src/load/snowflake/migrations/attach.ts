@@ -16,10 +16,6 @@ export interface PhysicalColumn {
   readonly type: string;
 }
 
-/** Whether a stream's table needs anything of the administrator's governance; without it, such a stream must not be loaded. */
-export const needsGovernance = (stream: Pick<Stream, 'personal' | 'key' | 'environment'>): boolean =>
-  stream.personal.length > 0 || environmentField(stream) !== null;
-
 /**
  * The end of `CREATE TABLE IF NOT EXISTS … __ROWS (…) CLUSTER BY (…) COMMENT = '…'`, with a blank in front; empty where no column says the
  * environment. Part of the creation, since a policy cannot be added twice, and no row is ever there without it.

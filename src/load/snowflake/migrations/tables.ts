@@ -19,15 +19,6 @@ const TIME = 'TIMESTAMP_LTZ(6) NOT NULL';
 /** Time Travel for what a mistake may have changed: most that every edition allows is a day; an administrator may raise it. */
 const RETENTION_DAYS = 1;
 
-const META: TableDefinition = {
-  name: 'TIDEMARK_META',
-  comment: 'Facts about these tables',
-  columns: [
-    ['NAME', TEXT, 'What the fact is about'],
-    ['VALUE', TEXT, 'The fact'],
-  ],
-};
-
 const STREAMS: TableDefinition = {
   name: 'TIDEMARK_STREAMS',
   comment: 'One row a curated table: its key and version columns, and the types of its fields',
@@ -135,7 +126,7 @@ const MIGRATIONS: TableDefinition = {
 };
 
 /** In the order of their creation, without the table of migrations: that one is there before any. */
-export const TABLES: readonly TableDefinition[] = [META, STREAMS, LEDGER, AUDIT, WATERMARK, TRANSFORMS, QUARANTINE, METRICS];
+export const TABLES: readonly TableDefinition[] = [STREAMS, LEDGER, AUDIT, WATERMARK, TRANSFORMS, QUARANTINE, METRICS];
 
 export function createTable(context: MigrationContext, { name, comment, columns }: TableDefinition): string {
   const lines = columns.map(([column, type, about]) => `  ${identifier(column)} ${type} COMMENT ${textSql(about)}`);
