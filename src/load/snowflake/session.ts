@@ -121,7 +121,7 @@ class SdkSession implements SnowflakeSession {
       await this.run(sessionParameters(this.#config));
     } catch (error) {
       await this.close();
-      throw snowflakeError(error, null);
+      throw snowflakeError(told(error), null);
     }
   }
 
@@ -183,7 +183,7 @@ class SdkSession implements SnowflakeSession {
     } catch (error) {
       if (!isDefinite(error)) this.isLost = true;
       if (error instanceof Overdue) await this.#cancel(sent);
-      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: sent?.getQueryId() ?? null });
+      throw snowflakeError(told(error), { sql, queryId: sent?.getQueryId() ?? null });
     }
   }
 
@@ -197,7 +197,7 @@ class SdkSession implements SnowflakeSession {
       return rows;
     } catch (error) {
       this.isLost = true;
-      throw snowflakeError(error instanceof Overdue ? error.told : error, { sql, queryId: this.queryId });
+      throw snowflakeError(told(error), { sql, queryId: this.queryId });
     }
   }
 
@@ -239,12 +239,14 @@ class Overdue extends Error {
     this.told = new TidemarkError({
       code: 'WAREHOUSE',
       message: `${what} was not answered within ${formatDuration(ms * 1000)}`,
-      hint: 'It was cancelled. What became of it is looked up in the ledger before anything is done again.',
+      hint: 'A load looks up in the ledger what became of it before anything is done again. Check the network and status.snowflake.com.',
       transient: true,
       cause: this,
     });
   }
 }
+
+const told = (error: unknown): unknown => (error instanceof Overdue ? error.told : error);
 
 const TIMESTAMP_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF6TZH:TZM';
 
