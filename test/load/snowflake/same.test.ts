@@ -83,16 +83,16 @@ describe('R13: Snowflake says what DuckDB says', () => {
       const counts = new Map<string, number>();
       for await (const { amount, currency, rows } of warehouse.tally(of, from, to))
         counts.set(`${amount} ${currency}`, (counts.get(`${amount} ${currency}`) ?? 0) + rows);
-      return [...counts].toSorted();
+      return Object.fromEntries(counts);
     };
     const [from, to] = [START, START + DAY];
     expect(await sums(snow, stream, from, to)).toEqual(await sums(duck, stream, from, to));
-    expect(await sums(snow, stream, from, to)).toContainEqual(['"12.50" "EUR"', 1]);
-    expect(await sums(snow, stream, from, from + 1)).toEqual([]);
+    expect(await sums(snow, stream, from, to)).toMatchObject({ '"12.50" "EUR"': 1 });
+    expect(await sums(snow, stream, from, from + 1)).toEqual({});
     const odd = makeStream({ money: { amount: ['Odd'], currency: ['nowhere'] } });
     expect(await sums(snow, odd, from, to)).toEqual(await sums(duck, odd, from, to));
     const none = makeStream();
-    expect(await sums(snow, none, from, to)).toEqual([['null null', 9]]);
+    expect(await sums(snow, none, from, to)).toEqual({ 'null null': 9 });
   });
 
   test('of what a load would change, before it does', async () => {
