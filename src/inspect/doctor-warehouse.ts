@@ -88,7 +88,8 @@ type Refusal = Extract<Answer, { number: string }>;
 
 function refused(item: Item, answer: Refusal, statement: string): Verdict {
   if (item.optional !== undefined) return notTried(item.optional, answer);
-  return { state: 'failed', found: `${describeAnswer(answer)}, to: ${statement}`, hint: item.otherwise };
+  const found = `${describeAnswer(answer)}, to: ${statement}`;
+  return { state: 'failed', found, hint: item.refused ?? 'It could not be tried, since this statement before it was refused.' };
 }
 
 const notTried = (why: string, answer: Refusal): Verdict => ({

@@ -10,6 +10,9 @@ const copy = (columns: string, expressions: string, force = true): string =>
   `COPY INTO {T} (${columns}) FROM (SELECT ${expressions} FROM @{STAGE}) FILES = ('{FILE}') FILE_FORMAT = (FORMAT_NAME = '{FORMAT}')${force ? ' FORCE = TRUE' : ''} ON_ERROR = ABORT_STATEMENT`;
 const table = (columns: string): string => `CREATE OR REPLACE TRANSIENT TABLE {T} (${columns})`;
 
+const UNREADABLE =
+  "Nothing can be loaded: the stage's URL, the integration's ALLOWED_LOCATIONS, or the IAM role's trust and rights on the prefix are wrong.";
+
 const member = (answers: readonly Answer[], name: string): unknown => {
   const value = JSON.parse(lastValue(answers) ?? 'null') as Record<string, unknown> | null;
   return value?.[name];
@@ -21,8 +24,8 @@ export const FILES: readonly Item[] = [
     steps: [step(table('"N" VARCHAR')), step(copy('"N"', '$1:"name"::VARCHAR')), step('SELECT "N" FROM {T}')],
     expected: 'é😀',
     judge: says('é\u{1F600}'),
-    otherwise:
-      "Nothing can be loaded: the stage's URL, the integration's ALLOWED_LOCATIONS, or the IAM role's trust and rights on the prefix are wrong.",
+    otherwise: UNREADABLE,
+    refused: UNREADABLE,
   },
   {
     name: 'COPY with FORCE loads a named file again',

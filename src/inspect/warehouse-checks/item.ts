@@ -11,6 +11,8 @@ export interface Item {
   readonly judge: (answers: readonly Answer[]) => boolean;
   /** What it means where the answer is another one. */
   readonly otherwise: string;
+  /** What it means where a statement before the last one is refused; nothing, if left out, but that it could not be tried. */
+  readonly refused?: string;
   /** Why an account may refuse a statement without anything being wrong: no such edition, no such right. Then it was not tried. */
   readonly optional?: string;
 }
