@@ -71,7 +71,7 @@ type Verdict = Pick<Check, 'state' | 'found' | 'hint'>;
 async function judged(item: Item, statements: readonly string[], sessionOf: (step: Step) => SnowflakeSession): Promise<Verdict> {
   const answers: Answer[] = [];
   for (const [index, step] of item.steps.entries()) {
-    const answer = await ask(sessionOf(step), statements[index] ?? '');
+    const answer = await ask(sessionOf(step), statements[index] ?? '', step.twice);
     answers.push(answer);
     if (answer.number !== undefined && !step.mayFail) return refused(item, answer, statements[index] ?? '');
   }
@@ -98,9 +98,12 @@ const notTried = (why: string, answer: Refusal): Verdict => ({
   hint: `Not tried: ${why}.`,
 });
 
-async function ask(session: SnowflakeSession, statement: string): Promise<Answer> {
+async function ask(session: SnowflakeSession, statement: string, twice = false): Promise<Answer> {
+  const requestId = randomUUID();
   try {
-    return { rows: await session.rows(statement) };
+    if (!twice) return { rows: await session.rows(statement) };
+    await session.rows(statement, [], requestId);
+    return { rows: await session.rows(statement, [], requestId) };
   } catch (error) {
     if (!isTidemarkError(error)) throw error;
     return { number: codeOf(error), message: messageOf(error) };

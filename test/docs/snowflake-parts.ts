@@ -101,7 +101,10 @@ function assumptions(): string {
 function checklist(): string {
   return WAREHOUSE_ITEMS.map(({ name, steps, expected, otherwise, optional }, index) => {
     const sessions = steps.some(({ second }) => second);
-    const statements = steps.map(({ sql, second }) => `${sessions ? `/* session ${second ? 2 : 1} */ ` : ''}${sql};`);
+    const statements = steps.map(
+      ({ sql, second, twice }) =>
+        `${sessions ? `/* session ${second ? 2 : 1} */ ` : ''}${twice ? '/* twice, under one request id */ ' : ''}${sql};`,
+    );
     return [
       `${index + 1}. **${name[0]?.toUpperCase()}${name.slice(1)}.** Expected: ${expected}.${optional === undefined ? '' : ` Not tried where ${optional}.`} Otherwise: ${otherwise}`,
       block('sql', statements.join('\n')).replaceAll(/^/gm, '   '),

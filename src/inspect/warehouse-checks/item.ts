@@ -22,6 +22,8 @@ export interface Step {
   readonly sql: string;
   /** The second of two sessions that work at once. */
   readonly second?: true;
+  /** Sent once more under the same request id, as the driver does where an answer was lost. */
+  readonly twice?: true;
   /** Goes on where it fails: the failure is part of the answer. */
   readonly mayFail?: true;
 }
@@ -48,3 +50,4 @@ export const step = (sql: string): Step => ({ sql });
 export const mayFail = (sql: string): Step => ({ sql, mayFail: true });
 export const second = (sql: string): Step => ({ sql, second: true });
 export const secondMayFail = (sql: string): Step => ({ sql, second: true, mayFail: true });
+export const sentTwice = (sql: string): Step => ({ sql, twice: true });

@@ -1,4 +1,4 @@
-import { failsWith, type Item, mayFail, says, second, secondMayFail, step } from './item.ts';
+import { failsWith, type Item, mayFail, says, second, secondMayFail, sentTwice, step } from './item.ts';
 
 const TABLE = 'CREATE OR REPLACE TRANSIENT TABLE {T} ("ID" NUMBER(38,0), "V" VARCHAR)';
 const ONE = `INSERT INTO {T} ("ID", "V") SELECT 1, 'a'`;
@@ -56,6 +56,14 @@ export const TRANSACTIONS: readonly Item[] = [
     expected: 'error 000625 in the second session',
     judge: (answers) => answers[5]?.number === '000625',
     otherwise: 'A load that waits in vain is told as an unknown error, not as WAREHOUSE_BUSY; it is tried again all the same.',
+  },
+  {
+    name: 'a statement that is sent again under its request id is run once',
+    steps: [step(TABLE), sentTwice(ONE), step(COUNT)],
+    expected: '1',
+    judge: says('1'),
+    otherwise:
+      'Where the driver sends a statement again after a lost answer, it is done twice. A load stays exact all the same: the fence counts one row, and a MERGE that is done again changes nothing. The audit may have rows twice.',
   },
   {
     name: 'UPDATE says how many rows it changed',

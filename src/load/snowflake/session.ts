@@ -23,7 +23,8 @@ export interface SnowflakeSession {
   readonly isLost: boolean;
   /** @param binds for the `?` in it. @returns rows inserted, updated or deleted, by the words of Snowflake's answer. */
   run(sql: string, binds?: readonly (string | null)[]): Promise<RowsChanged>;
-  rows(sql: string, binds?: readonly (string | null)[]): Promise<readonly SnowflakeRow[]>;
+  /** @param requestId in place of one of its own: under the id of an earlier statement, the service answers for that one. */
+  rows(sql: string, binds?: readonly (string | null)[], requestId?: string): Promise<readonly SnowflakeRow[]>;
   /** The deadline is that of the first row. */
   stream(sql: string, binds?: readonly (string | null)[]): AsyncIterable<SnowflakeRow>;
   /** The same with the columns' types, for whatever somebody asks. */
@@ -131,8 +132,8 @@ class SdkSession implements SnowflakeSession {
     return { inserted: count('number of rows inserted'), updated: count('number of rows updated') };
   }
 
-  async rows(sql: string, binds: readonly (string | null)[] = []): Promise<readonly SnowflakeRow[]> {
-    const statement = await this.#execute(sql, binds);
+  async rows(sql: string, binds: readonly (string | null)[] = [], requestId?: string): Promise<readonly SnowflakeRow[]> {
+    const statement = await this.#execute(sql, binds, requestId);
     return this.#collect(sql, statement);
   }
 
@@ -168,12 +169,19 @@ class SdkSession implements SnowflakeSession {
    * The SDK sends a statement again that was not answered, with the id that it had, by which the server knows it: it is done once. Rows are
    * streamed, since for others it would even do so after it has told of the failure.
    */
-  async #execute(sql: string, binds: readonly (string | null)[]): Promise<RowStatement> {
+  async #execute(sql: string, binds: readonly (string | null)[], requestId?: string): Promise<RowStatement> {
     let sent: RowStatement | undefined;
     const answer = new Promise<RowStatement>((resolve, reject) => {
       const complete = (error: SnowflakeError | undefined, done: unknown): void => (error ? reject(error) : resolve(done as RowStatement));
       const parameters = { QUERY_TAG: JSON.stringify({ app: 'tidemark', ...this.tag }) };
-      const options = { sqlText: sql, parameters, streamResult: true, complete, ...(binds.length > 0 ? { binds } : {}) };
+      const options = {
+        sqlText: sql,
+        parameters,
+        streamResult: true,
+        complete,
+        ...(binds.length > 0 ? { binds } : {}),
+        ...(requestId ? { requestId } : {}),
+      };
       sent = this.#connection.execute(options);
     });
     try {
