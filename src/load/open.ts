@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
+import type { Batch } from '../manifest/documents.ts';
 import type { WarehouseConfig } from '../stream.ts';
 import { DuckDBWarehouse } from './duckdb.ts';
-import type { Warehouse } from './warehouse.ts';
+import type { QuarantinedPlace, Warehouse } from './warehouse.ts';
 
 export interface WarehouseEffects {
   readonly clock: Clock;
@@ -11,6 +12,8 @@ export interface WarehouseEffects {
   readonly tempDirectory: string;
   /** How long to wait for another process that has the warehouse open; a minute where it is not given. */
   readonly lockWaitMs?: number;
+  /** Records of a batch that may not enter, for a warehouse that lists them. */
+  readonly quarantined?: (batch: Batch) => Promise<readonly QuarantinedPlace[]>;
 }
 
 /** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. */

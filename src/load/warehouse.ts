@@ -69,6 +69,14 @@ export interface Warehouse {
   close(): Promise<void>;
 }
 
+/** Where a record stands that may not enter, and why: nothing of what it says. */
+export interface QuarantinedPlace {
+  readonly page: string;
+  readonly position: number;
+  readonly rule: string;
+  readonly contentHash: string;
+}
+
 export interface LedgerEntry {
   readonly batch: string;
   readonly origin: Batch['origin'];

@@ -4,7 +4,7 @@ import type { Batch } from '../../manifest/documents.ts';
 import type { Stream } from '../../stream.ts';
 import { UnknownOutcome } from '../commit.ts';
 import type { MergeCounts } from '../statements.ts';
-import type { LoadOutcome } from '../warehouse.ts';
+import type { LoadOutcome, QuarantinedPlace } from '../warehouse.ts';
 import { copyFiles, createStaging, inspectStaging } from './copy.ts';
 import { isRefused, isWithoutWarehouse } from './failure.ts';
 import type { Layout } from './layout.ts';
@@ -24,6 +24,7 @@ export interface BatchWork {
   /** Name of the load's own staging table. */
   readonly staging: string;
   readonly watermark: Micros | null;
+  readonly quarantined: readonly QuarantinedPlace[];
   readonly now: Micros;
 }
 
@@ -133,7 +134,7 @@ export async function commitBatch(
 }
 
 async function mergeBatch(session: SnowflakeSession, work: BatchWork, strata: readonly Stratum[], token: number): Promise<LoadOutcome> {
-  const { place, stream, batch, watermark, now } = work;
+  const { place, stream, batch, watermark, quarantined, now } = work;
   await holdFence(session, place, stream.name, token);
   // Only now: whoever was held up since the fence was taken may find the table altered by another.
   const { layout } = await requireStreamTable(session, place, stream);
@@ -147,6 +148,7 @@ async function mergeBatch(session: SnowflakeSession, work: BatchWork, strata: re
   const detail = { batch: batch.id, origin: batch.origin, ...made, ...counts, watermark, token, strata: parts };
   await run(session, sql.insertAudit(place, stream.name, 'load', queryId, detail, now));
   await run(session, sql.insertMetrics(place, batch, figuresOf(batch, counts, strata), now));
+  for (const statement of sql.insertQuarantine(place, batch, quarantined, now)) await run(session, statement);
   if (watermark !== null) await run(session, sql.moveWatermark(place, stream.name, watermark, now));
   return { outcome: 'loaded', ...counts, queryId };
 }

@@ -75,6 +75,12 @@ const KNOWN: readonly Known[] = [
     hint: `${UNCHANGED} Grant to the configured role what the message names; \`tidemark warehouse migrate --plan\` lists all of its grants.`,
   },
   {
+    codes: ['100090', '100132'],
+    code: 'WAREHOUSE',
+    say: (message) => `The table has a key twice, or two tables meet in one row: ${message}`,
+    hint: `${UNCHANGED} \`tidemark verify\` names such keys. With clusterBy, its field has changed for a key: name another, and replay under another name.`,
+  },
+  {
     codes: ['390104', '390111', '390112', '390114', '405503', '407001', '407002', '401004'],
     code: 'WAREHOUSE',
     say: (message) => `The session with Snowflake is gone: ${message}`,

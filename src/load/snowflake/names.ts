@@ -46,7 +46,7 @@ export const stagingSql = (place: Place, name: string): string => `${stagingSche
 export const informationSql = ({ database }: Place, view: 'TABLES' | 'COLUMNS'): string =>
   `${identifier(database)}.INFORMATION_SCHEMA.${view}`;
 
-export const table = (place: Place, name: 'STREAMS' | 'LEDGER' | 'AUDIT' | 'WATERMARK' | 'TRANSFORMS' | 'METRICS' | 'MIGRATIONS'): string =>
+export const table = (place: Place, name: 'STREAMS' | 'LEDGER' | 'AUDIT' | 'WATERMARK' | 'TRANSFORMS' | 'METRICS' | 'QUARANTINE'): string =>
   objectSql(place, `TIDEMARK_${name}`);
 
 /** An instant as an expression; NULL where there is none. */

@@ -1,6 +1,7 @@
 import type { Micros } from '../../clock.ts';
 import type { Batch } from '../../manifest/documents.ts';
 import type { MergeCounts } from '../statements.ts';
+import type { QuarantinedPlace } from '../warehouse.ts';
 import { fenceSql, instantSql, type Place, table, textSql } from './names.ts';
 
 /** The statements on Tidemark's own tables in Snowflake, one statement each. Texts are bound; numbers and times stand in the statement. */
@@ -149,6 +150,22 @@ export function insertMetrics(place: Place, batch: Batch, figures: Readonly<Reco
   return statement(
     `INSERT INTO ${table(place, 'METRICS')} ("STREAM", "BATCH", "MEASURED_AT", "NAME", "VALUE") ${rows.join(' UNION ALL ')}`,
     ...rows.flatMap(() => [batch.stream, batch.id]),
+  );
+}
+
+/** Records that one statement lists. */
+const LISTED = 200;
+
+/** A row a record, a statement for so many. */
+export function insertQuarantine(place: Place, batch: Batch, records: readonly QuarantinedPlace[], now: Micros): readonly Statement[] {
+  const parts = Array.from({ length: Math.ceil(records.length / LISTED) }, (_, part) => records.slice(part * LISTED, (part + 1) * LISTED));
+  return parts.map((part) =>
+    statement(
+      `INSERT INTO ${table(place, 'QUARANTINE')} ("STREAM", "BATCH", "PAGE", "POSITION", "RULE", "CONTENT_HASH", "NOTED_AT") ${part
+        .map(({ position }) => `SELECT ?, ?, ?, ${position}, ?, ?, ${instantSql(now)}`)
+        .join(' UNION ALL ')}`,
+      ...part.flatMap(({ page, rule, contentHash }) => [batch.stream, batch.id, page, rule, contentHash]),
+    ),
   );
 }
 

@@ -14,6 +14,7 @@ import type {
   LoadOutcome,
   LoadPreview,
   MoneyTally,
+  QuarantinedPlace,
   TableSummary,
   Warehouse,
 } from '../warehouse.ts';
@@ -36,6 +37,8 @@ export interface SnowflakeWarehouseOptions extends PreviewLimits {
   readonly clock: Clock;
   readonly open?: SessionsOptions['open'];
   readonly randomId?: () => string;
+  /** Records of a batch that may not enter; none where left out. */
+  readonly quarantined?: ((batch: Batch) => Promise<readonly QuarantinedPlace[]>) | undefined;
 }
 
 /** How often a loader takes the fence back that another one took, before it leaves the stream to that one. */
@@ -82,10 +85,11 @@ export class SnowflakeWarehouse implements Warehouse {
   }
 
   /** The files are those that the batch names, as the bucket has them. */
-  load(stream: Stream, batch: Batch, _files: readonly string[], watermark: Micros | null): Promise<LoadOutcome> {
+  async load(stream: Stream, batch: Batch, _files: readonly string[], watermark: Micros | null): Promise<LoadOutcome> {
     const { randomId = randomUUID } = this.#options;
+    const quarantined = batch.counts.quarantined > 0 ? ((await this.#options.quarantined?.(batch)) ?? []) : [];
     const staging = stagingName(stream.name, batch.id, randomId().slice(0, 8));
-    const work: BatchWork = { place: this.#place, stream, batch, staging, watermark, now: this.#clock.now() };
+    const work: BatchWork = { place: this.#place, stream, batch, staging, watermark, quarantined, now: this.#clock.now() };
     return this.#inTurn(stream.name, () => this.#load(work));
   }
 

@@ -113,6 +113,15 @@ describe('R15: a batch with rows of all ages', () => {
     expect(moved).toEqual({ DAY: '2025-09-27' });
   });
 
+  test('loses none where one part ends and the next begins', async () => {
+    const warehouse = bench.open();
+    const schema = schemaOf(1, { note: text });
+    const rows = Array.from({ length: 33 }, (_, days) => at(`k${days}`, -days));
+    await warehouse.migrate(stream, schema);
+    const { batch } = await bench.batch('all', schema, rows);
+    expect(await warehouse.load(stream, batch, [], null)).toMatchObject({ inserted: 33, unchanged: 0 });
+  });
+
   test('is bounded by a date that never changes, and finds rows that had no such date, or have lost it', async () => {
     const warehouse = bench.open();
     const clustered = makeStream({ clusterBy: 'created_at' });

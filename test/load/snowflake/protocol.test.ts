@@ -21,6 +21,7 @@ const workOf = ({ batch }: WrittenBatch, staging: string): BatchWork => ({
   batch,
   staging,
   watermark: START,
+  quarantined: [],
   now: START,
 });
 
@@ -239,6 +240,29 @@ describe('what a load leaves and refuses', () => {
     const warehouse = bench.open({ config });
     for (const asked of [warehouse.watermark('payments'), warehouse.ledger('payments'), warehouse.migrate(stream, schema)])
       await expect(asked).rejects.toMatchObject({ code: 'WAREHOUSE_VERSION', hint: expect.stringMatching(/warehouse migrate/) });
+  });
+
+  test('R16, R23: what may not enter is listed with where it stands, and measured; nothing that it says is', async () => {
+    const records = Array.from({ length: 201 }, (_, position) => ({
+      page: 'raw/p1',
+      position,
+      rule: "it's: present",
+      contentHash: `h${position}`,
+    }));
+    const warehouse = bench.open({ quarantined: async () => records });
+    const one = await bench.batch('one', schema, first);
+    await warehouse.migrate(stream, schema);
+    const batch = { ...one.batch, counts: { ...one.batch.counts, quarantined: 201 } };
+    await warehouse.load(stream, batch, [], null);
+    await warehouse.load(stream, batch, [], null);
+    const listed = await bench.sql(
+      'SELECT "BATCH", "PAGE", "POSITION", "RULE", "CONTENT_HASH" FROM "TIDEMARK_QUARANTINE" ORDER BY "POSITION"',
+    );
+    expect(listed).toHaveLength(201);
+    expect(listed[200]).toEqual({ BATCH: 'one', PAGE: 'raw/p1', POSITION: '200', RULE: "it's: present", CONTENT_HASH: 'h200' });
+    const metrics = await bench.sql('SELECT "NAME", "VALUE" FROM "TIDEMARK_METRICS" ORDER BY "NAME"');
+    expect(metrics).toContainEqual({ NAME: 'inserted_rows', VALUE: expect.stringMatching(/^2(\.0)?$/) });
+    expect(metrics).toContainEqual({ NAME: 'quarantined_records', VALUE: expect.stringMatching(/^201(\.0)?$/) });
   });
 
   test('R24: a query cannot change anything', async () => {

@@ -60,7 +60,7 @@ export async function runWorld(bench: SnowflakeBench, seed: number): Promise<Rea
   const dice = diceOf(seed);
   const stream = makeStream({ name: `w${seed}` });
   const batches: Written[] = [];
-  for (let index = 0; index < BATCHES; index++) batches.push(await writeBatch(bench, stream, index, dice));
+  for (let index = 0; index < BATCHES; index++) batches.push(await writeBatch(bench, stream, batches, dice));
   const met = injectFaults(bench, dice);
   const loaders = [bench.open(), bench.open()];
   const orders = loaders.map(() => batches.toSorted(() => dice(3) - 1));
@@ -76,17 +76,23 @@ interface Written extends WrittenBatch {
   readonly watermark: number;
 }
 
-async function writeBatch(bench: SnowflakeBench, stream: Stream, index: number, dice: Dice): Promise<Written> {
+/** Some of its rows are those of batches before, as a sweep brings them again. */
+async function writeBatch(bench: SnowflakeBench, stream: Stream, before: readonly Written[], dice: Dice): Promise<Written> {
   const schema = AGES[dice(AGES.length)] ?? schemaOf(0, {});
   const observations = Array.from({ length: 1 + dice(5) }, () => observation(dice));
-  const rows = winners(observations);
+  const again = before.flatMap((batch) => batch.rows).filter(() => dice(3) === 0);
+  const rows = winners([...observations, ...again]);
+  const index = before.length;
   const id = `${stream.name}b${index}`;
   return { ...(await bench.batch(id, schema, rows, { stream: stream.name })), rows, watermark: START + index * MINUTE };
 }
 
+/** On both sides of where one stratum ends and the next begins. */
+const AGES_IN_DAYS = [0, 1, 2, 29, 30, 400];
+
 const observation = (dice: Dice): Observation => ({
   key: ['prod', `e${dice(6)}`],
-  version: [START + dice(2) - dice(3) * 20 * DAY, dice(2)],
+  version: [START + dice(2) - (AGES_IN_DAYS[dice(AGES_IN_DAYS.length)] ?? 0) * DAY, dice(2)],
   fields: { amount: dice(2) === 0 ? null : number(BigInt(dice(1000)), 0), note: dice(2) === 0 ? null : `n${dice(3)}` },
 });
 
