@@ -146,6 +146,14 @@ describe('a Snowflake warehouse', () => {
     expect(problems(login)).toEqual([problem]);
   });
 
+  test('keeps some names of streams for its own tables', () => {
+    const warehouse = `{ snowflake: { account: a, role: r, warehouse: w, database: d, schema: s, ${KEY} } }`;
+    const named = (name: string) =>
+      problemsOf(around({ store: 's3://lake/x', warehouse }).replace(/^ {2}s:$/m, `  ${name}:`)).map(withoutPlace);
+    for (const name of ['tidemark_ledger', 'payments__rows']) expect(named(name)[0]).toMatch(/is kept for tables of Tidemark in Snowflake/);
+    expect(named('tidemarks')).toEqual([]);
+  });
+
   test('reads a bucket, not a folder', () => {
     expect(problems(KEY)).toEqual([]);
     expect(problems(KEY, 'file:./data')).toEqual(['store: is a folder, which Snowflake cannot read: its stage needs s3://BUCKET/PREFIX']);

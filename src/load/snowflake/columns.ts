@@ -23,15 +23,11 @@ const versionType = (index: number): string => (index === 0 ? TIME : NUMBER);
 
 /** What readers are told of each column of the view, by the name of the field. */
 export const commentsOf = (stream: Stream, schema: RecordSchema): ReadonlyMap<string, string> =>
-  new Map(
-    describedColumns(stream, schema).map(({ name, comment }) => [
-      name,
-      comment
-        .replaceAll('tidemark.', 'TIDEMARK_')
-        .replace('TIDEMARK_ledger', 'TIDEMARK_LEDGER')
-        .replace('TIDEMARK_transforms', 'TIDEMARK_TRANSFORMS'),
-    ]),
-  );
+  new Map(describedColumns(stream, schema).map(({ name, comment }) => [name, comment.replaceAll(OWN_TABLE, named)]));
+
+/** `tidemark.ledger` of the DuckDB warehouse is TIDEMARK_LEDGER here. */
+const OWN_TABLE = /tidemark\.(\w+)/g;
+const named = (_: string, table: string): string => `TIDEMARK_${table.toUpperCase()}`;
 
 /** Of `__ROWS`, without the columns of fields. */
 export function fixedColumns(stream: Stream): readonly Column[] {

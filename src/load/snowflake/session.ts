@@ -91,7 +91,7 @@ export const openSession: OpenSession = async (config, clock) => {
     fetchAsString: ['Number', 'Date', 'Boolean', 'JSON', 'Buffer'],
     representNullAsStringNull: false,
     timeout: ANSWER_MS,
-    sfRetryMaxLoginRetries: 2,
+    sfRetryMaxLoginRetries: 1,
     clientStoreTemporaryCredential: false,
   });
   const session = new SdkSession(connection, clock, config);
@@ -263,8 +263,14 @@ function sessionParameters({ statementTimeout, lockTimeout }: SnowflakeConfig): 
   const seconds = (micros: number): number => Math.max(1, Math.ceil(micros / 1_000_000));
   const parameters = {
     TIMEZONE: textSql('UTC'),
+    DATE_INPUT_FORMAT: textSql('AUTO'),
+    TIMESTAMP_INPUT_FORMAT: textSql('AUTO'),
     QUOTED_IDENTIFIERS_IGNORE_CASE: 'FALSE',
+    // Keys are what they are, byte for byte.
+    DEFAULT_DDL_COLLATION: textSql(''),
     AUTOCOMMIT: 'TRUE',
+    MULTI_STATEMENT_COUNT: 1,
+    ROWS_PER_RESULTSET: 0,
     STATEMENT_TIMEOUT_IN_SECONDS: seconds(statementTimeout),
     LOCK_TIMEOUT: seconds(lockTimeout),
     JSON_INDENT: 0,
