@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { threadPoolSize } from '../config.ts';
 import { type Check, doctor, doctorExitCode } from '../inspect/doctor.ts';
 import { formatDoctor } from '../inspect/doctor-text.ts';
-import { doctorWarehouse } from '../inspect/doctor-warehouse.ts';
+import { doctorWarehouse, type WarehouseCheck } from '../inspect/doctor-warehouse.ts';
+import { formatWarehouseDoctor } from '../inspect/doctor-warehouse-text.ts';
 import { type OpenInspection, openInspection } from '../inspect/inspection.ts';
 import { status } from '../inspect/status.ts';
 import { formatStatus } from '../inspect/status-text.ts';
@@ -103,8 +104,13 @@ export function addDoctor(program: Command): void {
   );
   withCommonOptions(command, 'tidemark doctor\n  tidemark doctor --warehouse').action((options: DoctorOptions) =>
     invoke(options, async (invocation) => {
-      const checks = options.warehouse ? await tryWarehouse(invocation) : await look(invocation);
-      return { exit: doctorExitCode(checks), json: checks, text: formatDoctor(checks, invocation.terminal.paint) };
+      const { paint } = invocation.terminal;
+      if (options.warehouse) {
+        const checks = await tryWarehouse(invocation);
+        return { exit: doctorExitCode(checks), json: checks, text: formatWarehouseDoctor(checks, paint) };
+      }
+      const checks = await look(invocation);
+      return { exit: doctorExitCode(checks), json: checks, text: formatDoctor(checks, paint) };
     }),
   );
 }
@@ -119,7 +125,7 @@ function look({ configuration, clock, options }: Invocation<DoctorOptions>): Pro
   return doctor({ ...settings, streams }, { clock, nodeVersion: process.version, threadPoolSize: threadPoolSize() });
 }
 
-async function tryWarehouse({ configuration, clock }: Invocation<DoctorOptions>): Promise<readonly Check[]> {
+async function tryWarehouse({ configuration, clock }: Invocation<DoctorOptions>): Promise<readonly WarehouseCheck[]> {
   const settings = configuration();
   const store = await openStore(settings.store, { clock, randomId: randomUUID, random: Math.random });
   return doctorWarehouse(settings, { clock, store });

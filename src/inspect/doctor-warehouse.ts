@@ -6,7 +6,7 @@ import { openEngine } from '../engine.ts';
 import { isTidemarkError, messageOf, TidemarkError } from '../errors.ts';
 import { codeOf } from '../load/snowflake/failure.ts';
 import { migrationContext } from '../load/snowflake/migrations/index.ts';
-import { PERSONAL_TAG } from '../load/snowflake/migrations/masking.ts';
+import { MEMBERS_TAG, PERSONAL_TAG } from '../load/snowflake/migrations/masking.ts';
 import { FILE_FORMAT, type MigrationContext, objectSql, STAGE, stagingSchemaSql } from '../load/snowflake/migrations/names.ts';
 import { ROW_ACCESS_POLICY } from '../load/snowflake/migrations/row-access.ts';
 import { openSession, type SnowflakeSession } from '../load/snowflake/session.ts';
@@ -127,7 +127,9 @@ async function cleanUp(session: SnowflakeSession, names: Names): Promise<void> {
 }
 
 /** What stands in the braces of an item's statements. */
-export type Names = Readonly<Record<'T' | 'U' | 'FILE' | 'STAGE' | 'FORMAT' | 'DATABASE' | 'READER' | 'PERSONAL' | 'POLICY', string>>;
+export type Names = Readonly<
+  Record<'T' | 'U' | 'FILE' | 'STAGE' | 'FORMAT' | 'DATABASE' | 'READER' | 'PERSONAL' | 'MEMBERS' | 'POLICY', string>
+>;
 
 export const filled = (sql: string, names: Names): string =>
   sql.replaceAll(/\{([A-Z]+)\}/g, (whole, name: string) => (name in names ? names[name as keyof Names] : whole));
@@ -144,6 +146,7 @@ function namesOf(context: MigrationContext, file: string): Names {
     DATABASE: context.database,
     READER: context.roles.reader,
     PERSONAL: objectSql(context, PERSONAL_TAG),
+    MEMBERS: objectSql(context, MEMBERS_TAG),
     POLICY: objectSql(context, ROW_ACCESS_POLICY),
   };
 }

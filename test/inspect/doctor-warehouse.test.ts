@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { doctorWarehouse, type WarehouseCheck } from '../../src/inspect/doctor-warehouse.ts';
+import { formatWarehouseDoctor } from '../../src/inspect/doctor-warehouse-text.ts';
 import { WAREHOUSE_ITEMS } from '../../src/inspect/warehouse-checks/index.ts';
 import { applyMigrations } from '../../src/load/snowflake/migrations/apply.ts';
 import { migrationContext } from '../../src/load/snowflake/migrations/index.ts';
@@ -82,6 +83,7 @@ const BEYOND_THE_SERVER: ReadonlySet<string> = new Set([
   'a statement ends at its timeout, with its own number',
   'the query tag is in the history',
   'a personal field is masked for the reader',
+  'a struct of which nothing more is known is masked as a whole for the reader',
   'rows of a sandbox are kept from the reader',
 ]);
 
@@ -106,6 +108,24 @@ describe('doctor --warehouse', () => {
       expect(state).toBe('warning');
       expect(hint).toMatch(/^Not tried: /);
     }
+  });
+
+  it('is told a line an item, and more only where the answer is another one', () => {
+    const [first, second] = checks;
+    if (!first || !second) throw new Error('nothing was tried');
+    const failed = { ...second, state: 'failed', found: 'NULL', hint: 'It means this.' } as const;
+    expect(formatWarehouseDoctor([first, failed])).toBe(
+      [
+        'ok         a failed statement leaves the transaction open',
+        'failed     ROLLBACK takes back what the transaction did',
+        '           found     NULL',
+        '           expected  0',
+        '                     It means this.',
+        '',
+        '1 check failed.',
+      ].join('\n'),
+    );
+    expect(formatWarehouseDoctor([first])).toContain('Snowflake answers as the loader takes for granted.');
   });
 
   it('leaves no table and no file behind', async () => {

@@ -53,6 +53,20 @@ export const GOVERNANCE: readonly Item[] = [
     optional: 'the policies are not there, or the role may not simulate another',
   },
   {
+    name: 'a struct of which nothing more is known is masked as a whole for the reader',
+    steps: [
+      step('CREATE OR REPLACE TRANSIENT TABLE {T} ("V" VARIANT)'),
+      step(`ALTER TABLE {T} MODIFY COLUMN "V" SET TAG {PERSONAL} = 'members', {MEMBERS} = 'no_stream.no_field'`),
+      step(`INSERT INTO {T} SELECT PARSE_JSON('{"a":1}')`),
+      step(`EXECUTE USING POLICY_CONTEXT(CURRENT_ROLE => '{READER}') AS SELECT TO_JSON("V") AS "V" FROM {T}`),
+    ],
+    expected: '"***"',
+    judge: says('"***"'),
+    otherwise:
+      'The policy cannot read the tag of its column: members of structs may be readable. Do not let readers in before this is right.',
+    optional: 'the policies are not there, or the role may not simulate another',
+  },
+  {
     name: 'a personal field is not masked for the loader, and a decimal keeps its digits under the policy',
     steps: [
       step('CREATE OR REPLACE TRANSIENT TABLE {T} ("V" NUMBER(38,2))'),
