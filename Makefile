@@ -12,6 +12,7 @@ BACKFILL ?= 0
 RUNS ?= 500
 
 SPARK := tmp/spark
+FAKESNOW := tmp/fakesnow
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
@@ -29,6 +30,18 @@ demo: $(INSTALLED) ## both streams from a hostile partner into a table, with pro
 
 test: check ## types, style, structure, and every test
 	@UV_THREADPOOL_SIZE=12 vitest run
+
+# Not part of `test`: it installs Python packages, and tries the loader's SQL on an emulator that is not ours.
+test-fakesnow: $(INSTALLED) $(FAKESNOW)/installed ## the Snowflake loader's tests against fakesnow, as far as it goes
+	@TIDEMARK_SNOWFLAKE=fakesnow UV_THREADPOOL_SIZE=12 vitest run $(addprefix test/load/snowflake/,suites.test.ts merge.test.ts evolve.test.ts)
+
+fakesnow: $(FAKESNOW)/installed ## install fakesnow, an emulator of Snowflake
+
+$(FAKESNOW)/installed: test/support/fakesnow/requirements.txt
+	@command -v python3 > /dev/null || { echo "fakesnow needs python3" >&2; exit 1; }
+	@python3 -m venv $(FAKESNOW)
+	@$(FAKESNOW)/bin/pip install --quiet --disable-pip-version-check --requirement test/support/fakesnow/requirements.txt
+	@touch $@
 
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
@@ -90,4 +103,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean
+.PHONY: help install demo test test-fakesnow fakesnow simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark build clean

@@ -64,7 +64,8 @@ async function answer(upstream: string, stage: FolderStage, incoming: IncomingMe
 }
 
 /** Statements that fakesnow refuses, and that change nothing which the suite looks at; its sessions are in UTC as they are. */
-const PASSED_OVER = /^\s*(?:ALTER SESSION|(?:CREATE|ALTER) (?:TAG|MASKING POLICY|ROW ACCESS POLICY)|GRANT|ALTER TABLE [\s\S]* SET TAG)/;
+const PASSED_OVER =
+  /^\s*(?:BEGIN|COMMIT|ROLLBACK|ALTER SESSION|(?:CREATE|ALTER) (?:TAG|MASKING POLICY|ROW ACCESS POLICY)|GRANT|ALTER TABLE [\s\S]* SET TAG)/;
 const ROW_ACCESS = / WITH ROW ACCESS POLICY \S+ ON \([^)]*\)/;
 
 interface Asked {
@@ -125,12 +126,12 @@ class FolderStage {
   }
 
   async rewritten(query: Asked): Promise<Asked> {
-    const created = /^CREATE STAGE IF NOT EXISTS (\S+) URL = '(s3:\/\/[^']+)'/.exec(query.sqlText);
+    const created = /^CREATE STAGE IF NOT EXISTS (\S+)\s+URL = '(s3:\/\/[^']+)'/.exec(query.sqlText);
     if (created) {
       this.#stages.set(created[1] ?? '', created[2] ?? '');
       return { ...query, sqlText: query.sqlText.replace(created[2] ?? '', `file://${this.#path(created[2] ?? '')}`) };
     }
-    const copied = /^COPY INTO[\s\S]* FROM @(\S+?)\) FILES = \(([^)]*)\)/.exec(query.sqlText);
+    const copied = /^\s*COPY INTO[\s\S]*\sFROM @(\S+?)\)\s+FILES = \(([^)]*)\)/.exec(query.sqlText);
     if (copied)
       for (const [, file = ''] of (copied[2] ?? '').matchAll(/'([^']*)'/g))
         await this.#fetch(`${this.#stages.get(copied[1] ?? '')}${file}`);

@@ -14,7 +14,9 @@ export interface FakesnowProcess {
 /** @throws where `make fakesnow` has not been run, or it does not come up. */
 export async function startFakesnowProcess(): Promise<FakesnowProcess> {
   const port = await freePort();
-  const child = spawn(FAKESNOW, ['-s', '-p', String(port)], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const child = spawn(FAKESNOW, ['-s', '-p', String(port)], {
+    stdio: 'ignore',
+  });
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (error) => reject(new Error(`fakesnow does not start; has \`make fakesnow\` been run? ${error.message}`)));
     child.once('exit', (code) => reject(new Error(`fakesnow ended with ${code}`)));

@@ -47,7 +47,7 @@ function fixed(value: unknown, data: Data | undefined): string {
 
 /** Seconds with nine digits; with a zone, its minutes from −24 hours behind. */
 function timestamp({ epoch, fraction, timezone }: { epoch: bigint; fraction: number; timezone?: number }): string {
-  const nanos = BigInt(epoch) * 1_000_000_000n + BigInt(fraction);
+  const nanos = epoch * 1_000_000_000n + BigInt(fraction);
   const digits = (nanos < 0n ? -nanos : nanos).toString().padStart(10, '0');
   const seconds = `${nanos < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`;
   return timezone === undefined ? seconds : `${seconds} ${timezone}`;

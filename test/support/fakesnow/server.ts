@@ -34,8 +34,8 @@ export async function startFakesnow(options: SnowflakeServerOptions): Promise<Sn
     },
   };
   return new Proxy(has as SnowflakeServer, {
-    get: (target, name: keyof SnowflakeServer) => {
-      if (name in target || String(name) === 'then') return target[name];
+    get: (target, name) => {
+      if (name in target || name === 'then') return target[name as keyof SnowflakeServer];
       throw new Error(`fakesnow has no ${String(name)}`);
     },
   });

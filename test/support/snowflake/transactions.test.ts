@@ -136,10 +136,7 @@ test('a session that ends lets go of its locks', async () => {
 test('of two that create one table, the second finds it', async () => {
   const create = `CREATE TABLE IF NOT EXISTS ${table}C (A NUMBER)`;
   const answers = await Promise.all([one.rows(create), other.rows(create)]);
-  expect(
-    answers
-      .flat()
-      .map((row) => row['status'])
-      .toSorted(),
-  ).toEqual([`${table}C already exists, statement succeeded.`, `Table ${table}C successfully created.`]);
+  expect(new Set(answers.flat().map((row) => row['status']))).toEqual(
+    new Set([`${table}C already exists, statement succeeded.`, `Table ${table}C successfully created.`]),
+  );
 });
