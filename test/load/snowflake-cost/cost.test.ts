@@ -74,7 +74,7 @@ describe('what a MERGE touches', () => {
 
 describe('what a day costs', () => {
   const light = { ...HUNDRED, recordsADay: 1_000_000, everyMinutes: 15, autoSuspendSeconds: 0 };
-  const idle = { ...assumedValues(), idleAfterSuspendSeconds: 0 };
+  const idle = { ...assumedValues(), idleAfterSuspendSeconds: 0, readAheadSeconds: 0, certifySeconds: 0 };
 
   it('bills a minute for each resume, however short the load', () => {
     const cost = dayCost({ live: PLAIN, sweep: null }, light, idle);
@@ -87,6 +87,12 @@ describe('what a day costs', () => {
     const cost = dayCost(work, { ...light, autoSuspendSeconds: 120 }, idle);
     expect(cost.warehouseCredits).toBeCloseTo((96 * (cost.busySeconds + 120)) / 3600, 9);
     expect(dayCost(work, { ...light, autoSuspendSeconds: 3600 }, idle).warehouseCredits).toBeCloseTo(24, 9);
+  });
+
+  it('bills what is asked before a load, and an hour for being certified', () => {
+    const asked = { ...idle, readAheadSeconds: 100, certifySeconds: 50 };
+    const cost = dayCost({ live: PLAIN, sweep: null }, light, asked);
+    expect(cost.warehouseCredits).toBeCloseTo((96 * (cost.busySeconds + 100) + 24 * 50) / 3600, 9);
   });
 
   it('loads a window in several batches where it has more records than one may', () => {

@@ -53,6 +53,16 @@ export const ASSUMPTIONS = {
     'rows come nearly in order of the cluster date',
   ),
   prunedByKey: assumed(1, 'of the partitions that the literal bounds leave are read', 'no pruning by the join itself is counted on'),
+  readAheadSeconds: assumed(
+    30,
+    's that the warehouse is awake before a load',
+    'ledger and watermark are read before a window is normalized',
+  ),
+  certifySeconds: assumed(
+    60,
+    's an hour of the day for certifying it',
+    'money is summed over a range of version times; no more than a resume bills',
+  ),
   processingSeconds: assumed(
     90,
     's from the end of a window to its load: fetching the last pages and normalizing',

@@ -72,6 +72,8 @@ export interface DayCost {
 /** Where a load takes longer than this of the time between two, it does not keep up. */
 const MOST_BUSY = 2 / 3;
 const DAY_MINUTES = 1440;
+const DAY_HOURS = 24;
+const DAY_SECONDS = 86_400;
 /** Of the fresh stratum, which is two dates: the later one is half over on average. */
 const FRESH_DAYS = 1.5;
 const factorOf = (size: Size): number => SIZES.find(([name]) => name === size)?.[1] ?? 1;
@@ -83,7 +85,8 @@ export function dayCost({ live, sweep }: Workload, settings: Settings, assumed: 
   const swept = sweep ? loadCost(sweep, { ...settings, everyMinutes: sweep.minutes }, assumed) : null;
   const busySeconds = batches * load.busySeconds;
   const sweeping = sweep && swept ? (DAY_MINUTES / sweep.minutes) * swept.busySeconds : 0;
-  const seconds = windows * billedSeconds(busySeconds, settings, assumed) + sweeping;
+  const certifying = DAY_HOURS * assumed.certifySeconds;
+  const seconds = Math.min(windows * billedSeconds(busySeconds, settings, assumed) + sweeping + certifying, DAY_SECONDS);
   const warehouseCredits = (seconds * hourly(settings.size, assumed)) / 3600;
   const servicesCredits = Math.max(0, servicesUsed(windows * batches, assumed) - warehouseCredits * assumed.freeServices);
   const clusteringCredits = clustering(live, settings, assumed);
@@ -104,9 +107,9 @@ export function dayCost({ live, sweep }: Workload, settings: Settings, assumed: 
 
 const hourly = (size: Size, assumed: Assumed): number => factorOf(size) * assumed.creditsAnHour;
 
-/** A warehouse that would hardly have slept goes on; one that sleeps bills its idle seconds, and a minute at least. */
+/** From the first question before a window's loads. A warehouse that would hardly have slept goes on; one that sleeps bills its idle seconds, and a minute at least. */
 function billedSeconds(busySeconds: number, { everyMinutes, autoSuspendSeconds }: Settings, assumed: Assumed): number {
-  const awake = busySeconds + autoSuspendSeconds + assumed.idleAfterSuspendSeconds;
+  const awake = assumed.readAheadSeconds + busySeconds + autoSuspendSeconds + assumed.idleAfterSuspendSeconds;
   return Math.min(Math.max(awake, assumed.leastBilled), Math.max(busySeconds, everyMinutes * 60));
 }
 

@@ -89,7 +89,7 @@ const TRANSFORMS: TableDefinition = {
 
 const QUARANTINE: TableDefinition = {
   name: 'TIDEMARK_QUARANTINE',
-  comment: 'One row a record of a loaded batch that may not enter the table; its bytes are in the store alone',
+  comment: 'One row a record of a loaded batch that may not enter the table, 10,000 of a batch at most; its bytes are in the store alone',
   columns: [
     ['STREAM', TEXT, 'Name of the stream as configured'],
     ['BATCH', TEXT, 'Batch that the record would have come with'],
