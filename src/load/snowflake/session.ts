@@ -2,10 +2,10 @@ import type { Connection, RowStatement, SnowflakeError } from 'snowflake-sdk';
 import type { Clock } from '../../clock.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { SnowflakeConfig } from '../../stream.ts';
-import { formatDuration } from '../../time.ts';
+import { Overdue, told, within } from './deadline.ts';
 import { isDefinite, snowflakeError } from './failure.ts';
 import { loginOf } from './login.ts';
-import { textSql } from './names.ts';
+import { sessionParameters } from './parameters.ts';
 
 /** A row by its columns' names. Every value is text as Snowflake writes it, so that no digit goes through a double. */
 export type SnowflakeRow = Readonly<Record<string, string | null>>;
@@ -118,7 +118,7 @@ class SdkSession implements SnowflakeSession {
       this.#connection.connect((error) => (error ? reject(error) : resolve()));
     });
     try {
-      await this.#within(SERVICE_MS, login, 'The login');
+      await within(this.#clock, SERVICE_MS, login, 'The login');
       await this.run(sessionParameters(this.#config));
     } catch (error) {
       await this.close();
@@ -162,7 +162,7 @@ class SdkSession implements SnowflakeSession {
     const off = new Promise<void>((resolve) => {
       this.#connection.destroy(() => resolve());
     });
-    await this.#within(SERVICE_MS, off, 'The end of the session').catch(() => undefined);
+    await within(this.#clock, SERVICE_MS, off, 'The end of the session').catch(() => undefined);
   }
 
   /**
@@ -185,7 +185,7 @@ class SdkSession implements SnowflakeSession {
       sent = this.#connection.execute(options);
     });
     try {
-      const statement = await this.#within(this.#deadlineMs, answer, 'The statement');
+      const statement = await within(this.#clock, this.#deadlineMs, answer, 'The statement');
       this.queryId = statement.getQueryId() ?? null;
       return statement;
     } catch (error) {
@@ -201,7 +201,7 @@ class SdkSession implements SnowflakeSession {
       for await (const row of statement.streamRows()) rows.push(row as SnowflakeRow);
     })();
     try {
-      await this.#within(this.#deadlineMs, all, 'The answer of a statement');
+      await within(this.#clock, this.#deadlineMs, all, 'The answer of a statement');
       return rows;
     } catch (error) {
       this.isLost = true;
@@ -219,67 +219,6 @@ class SdkSession implements SnowflakeSession {
       if (statement) statement.cancel(() => resolve());
       else resolve();
     });
-    await this.#within(SERVICE_MS, cancelled, 'The cancellation').catch(() => undefined);
+    await within(this.#clock, SERVICE_MS, cancelled, 'The cancellation').catch(() => undefined);
   }
-
-  async #within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
-    const ended = new AbortController();
-    const overdue = this.#clock.sleep(ms, ended.signal).then(() => {
-      throw new Overdue(what, ms);
-    });
-    try {
-      return await Promise.race([work, overdue]);
-    } finally {
-      overdue.catch(() => undefined);
-      work.catch(() => undefined);
-      ended.abort(new Error('done'));
-    }
-  }
-}
-
-/** Nobody answered in time: the outcome is not known. */
-class Overdue extends Error {
-  override readonly name = 'Overdue';
-  readonly told: TidemarkError;
-
-  constructor(what: string, ms: number) {
-    super(what);
-    this.told = new TidemarkError({
-      code: 'WAREHOUSE',
-      message: `${what} was not answered within ${formatDuration(ms * 1000)}`,
-      hint: 'A load looks up in the ledger what became of it before anything is done again. Check the network and status.snowflake.com.',
-      transient: true,
-      cause: this,
-    });
-  }
-}
-
-const told = (error: unknown): unknown => (error instanceof Overdue ? error.told : error);
-
-const TIMESTAMP_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF6TZH:TZM';
-
-/** What the statements rely on, whatever the account or the user sets. */
-function sessionParameters({ statementTimeout, lockTimeout }: SnowflakeConfig): string {
-  const seconds = (micros: number): number => Math.max(1, Math.ceil(micros / 1_000_000));
-  const parameters = {
-    TIMEZONE: textSql('UTC'),
-    DATE_INPUT_FORMAT: textSql('AUTO'),
-    TIMESTAMP_INPUT_FORMAT: textSql('AUTO'),
-    QUOTED_IDENTIFIERS_IGNORE_CASE: 'FALSE',
-    // Keys are what they are, byte for byte.
-    DEFAULT_DDL_COLLATION: textSql(''),
-    AUTOCOMMIT: 'TRUE',
-    MULTI_STATEMENT_COUNT: 1,
-    ROWS_PER_RESULTSET: 0,
-    STATEMENT_TIMEOUT_IN_SECONDS: seconds(statementTimeout),
-    LOCK_TIMEOUT: seconds(lockTimeout),
-    JSON_INDENT: 0,
-    ABORT_DETACHED_QUERY: 'TRUE',
-    ERROR_ON_NONDETERMINISTIC_MERGE: 'TRUE',
-    TIMESTAMP_OUTPUT_FORMAT: textSql(TIMESTAMP_FORMAT),
-    TIMESTAMP_LTZ_OUTPUT_FORMAT: textSql(TIMESTAMP_FORMAT),
-  };
-  return `ALTER SESSION SET ${Object.entries(parameters)
-    .map(([name, value]) => `${name} = ${value}`)
-    .join(', ')}`;
 }

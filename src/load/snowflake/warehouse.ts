@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Micros } from '../../clock.ts';
 import { type InTurn, turns } from '../../concurrency.ts';
-import { isTidemarkError } from '../../errors.ts';
 import type { Batch } from '../../manifest/documents.ts';
 import type { RecordSchema } from '../../schema/types.ts';
 import type { SnowflakeConfig, Stream } from '../../stream.ts';
@@ -18,8 +17,9 @@ import type {
   TableSummary,
   Warehouse,
 } from '../warehouse.ts';
-import { type BatchWork, commitBatch, ledgerOutcome, settle, stage, takeFence } from './commit.ts';
+import { type BatchWork, settle } from './commit.ts';
 import { dropStaging, findLeftovers } from './copy.ts';
+import { dropQuietly, loadOnce } from './load.ts';
 import { migrateStream } from './migrate.ts';
 import { keptName } from './migrations/names.ts';
 import { type Place, stagingName } from './names.ts';
@@ -29,21 +29,18 @@ import { findRows, readContents, readLedger, readRows, readSummary, readTally } 
 import type { SnowflakeSession } from './session.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
 import * as sql from './statements.ts';
-import type { Stratum } from './strata.ts';
-import { readStreamTable, requireMigrations, requireStreamTable, rows, run } from './tables.ts';
+import { readStreamTable, requireMigrations, rows, run } from './tables.ts';
 
 export interface SnowflakeWarehouseOptions extends PreviewLimits {
   readonly config: SnowflakeConfig;
   readonly clock: Clock;
   readonly open?: SessionsOptions['open'];
   readonly randomId?: () => string;
+  /** In [0, 1). */
+  readonly random?: () => number;
   /** Records of a batch that may not enter; none where left out. */
   readonly quarantined?: ((batch: Batch) => Promise<readonly QuarantinedPlace[]>) | undefined;
 }
-
-/** How often a loader takes the fence back that another one took, before it leaves the stream to that one. */
-const FENCE_ATTEMPTS = 8;
-const FENCE_PAUSE_MS = 200;
 
 /** No load lasts so long, unless its statements may: a staging table that is older was left behind. */
 const LEFTOVER_AGE = 6 * HOUR;
@@ -163,7 +160,7 @@ export class SnowflakeWarehouse implements Warehouse {
     try {
       return await this.#use(tag, async (session) => {
         await this.#tidy(session, work.stream);
-        return loadOnce(session, work, this.#clock);
+        return loadOnce(session, work, { clock: this.#clock, random: this.#options.random ?? Math.random });
       });
     } catch (error) {
       if (!(error instanceof UnknownOutcome)) throw error;
@@ -212,46 +209,4 @@ export class SnowflakeWarehouse implements Warehouse {
     if (!this.#isMigrated) await requireMigrations(session, this.#place);
     this.#isMigrated = true;
   }
-}
-
-async function loadOnce(session: SnowflakeSession, work: BatchWork, clock: Clock): Promise<LoadOutcome> {
-  await requireStreamTable(session, work.place, work.stream);
-  const already = await alreadyLoaded(session, work);
-  if (already) return already;
-  try {
-    const strata = await stage(session, work);
-    return await commitInTurn(session, work, strata, clock);
-  } finally {
-    await dropQuietly(session, work);
-  }
-}
-
-/**
- * The ledger is read once more behind the fence: whoever loaded the batch meanwhile had an older token, and nobody can with one any more.
- * Whoever finds the fence taken begins anew.
- */
-async function commitInTurn(session: SnowflakeSession, work: BatchWork, strata: readonly Stratum[], clock: Clock): Promise<LoadOutcome> {
-  for (let attempt = 1; ; attempt++) {
-    const token = await takeFence(session, work.place, work.stream.name, work.now);
-    const already = await alreadyLoaded(session, work);
-    if (already) return already;
-    try {
-      return await commitBatch(session, work, strata, token);
-    } catch (error) {
-      if (!isTidemarkError(error, 'FENCED') || attempt === FENCE_ATTEMPTS) throw error;
-    }
-    await clock.sleep(Math.random() * FENCE_PAUSE_MS * 2 ** attempt);
-  }
-}
-
-async function alreadyLoaded(session: SnowflakeSession, { place, batch, watermark, now }: BatchWork): Promise<LoadOutcome | null> {
-  const outcome = await ledgerOutcome(session, place, batch, 'already');
-  if (outcome && watermark !== null) await run(session, sql.moveWatermark(place, batch.stream, watermark, now));
-  return outcome;
-}
-
-/** What stays is dropped by a later load. */
-async function dropQuietly(session: SnowflakeSession, { place, batch, staging }: BatchWork): Promise<void> {
-  if (session.isLost || batch.files.length === 0) return;
-  await session.run(dropStaging(place, staging)).catch(() => undefined);
 }
