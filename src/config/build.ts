@@ -34,7 +34,7 @@ export function buildConfiguration(input: ConfigurationInput, path: string, envi
     path: absolute,
     store: storeOf(input.store, folder),
     warehouse: warehouseOf(input.warehouse, folder, secretOf),
-    streams: Object.entries(input.streams).map(([name, stream]) => streamOf(name, stream, secretOf)),
+    streams: Object.entries(input.streams).map(([name, stream]) => streamOf(name, stream, secretOf, typeof input.warehouse !== 'string')),
     workers: workersOf(input.workers, folder),
   });
 }
@@ -76,7 +76,7 @@ function durationOf(text: string): Micros {
 const localPath = (url: string, folder: string): string =>
   url.startsWith('file://') ? fileURLToPath(url) : resolve(folder, url.slice('file:'.length));
 
-function streamOf(name: string, input: StreamInput, secretOf: (reference: string) => Secret): Stream {
+function streamOf(name: string, input: StreamInput, secretOf: (reference: string) => Secret, isLoadDear: boolean): Stream {
   const [time, ...integers] = input.version;
   assert(time !== undefined, 'a version without columns passed the checks');
   return {
@@ -85,7 +85,7 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     environment: typeof input.environment === 'string' ? { constant: input.environment } : (input.environment ?? null),
     key: input.key.map((column) => keyColumn(column, input.environment)),
     version: [{ name: time, form: timesOf(input.source).records }, ...integers.map((column) => ({ name: column }))],
-    poll: pollOf(input.poll),
+    poll: pollOf(input.poll, isLoadDear),
     listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
     contract: Object.entries(input.contract ?? {}).map(([path, text]) => termOf(path, text)),

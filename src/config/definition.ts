@@ -73,7 +73,7 @@ const warehouse = z.union(
 const poll = section({
   every: duration(SECOND / 10, 31 * DAY)
     .optional()
-    .describe('Time between polls; default 5m'),
+    .describe('Time between polls; default 5m, for a Snowflake warehouse half the deadline where that is longer'),
   outOfOrder: duration(0, 366 * DAY)
     .optional()
     .describe('How late records may arrive out of order; default 2h'),
