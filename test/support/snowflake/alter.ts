@@ -31,8 +31,8 @@ function alterations(context: Context, name: FullName, table: Table): Change[] {
   const { cursor } = context;
   if (cursor.sees('ADD', 'ROW')) {
     cursor.next();
-    const policy = rowAccess(context);
-    return [async () => void (table.rowAccessPolicy = policy)];
+    const access = rowAccess(context);
+    return [async () => void (table.rowAccess = access)];
   }
   if (cursor.takes('ADD')) return additions(context, name, table);
   if (cursor.takes('DROP', 'COLUMN')) return [dropColumn(context, name, table)];
@@ -128,7 +128,7 @@ function setTags(context: Context, column: Column): Change {
     catalogue.other(tag, 'TAG');
     cursor.expect('=');
     set.push([shown(tag), cursor.string()]);
-  } while (cursor.takes(',') && !cursor.sees('COLUMN'));
+  } while (cursor.peek(1).value !== 'COLUMN' && cursor.takes(','));
   return async () => {
     for (const [tag, value] of set) column.tags.set(tag, value);
   };

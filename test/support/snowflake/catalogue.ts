@@ -21,7 +21,7 @@ export interface Table {
   clusterBy: string | null;
   comment: string | null;
   readonly createdAt: Micros;
-  rowAccessPolicy: string | null;
+  rowAccess: { readonly policy: string; readonly columns: readonly string[] } | null;
   /** COPY's load history: what was loaded by name, its hash, and when. It goes with the table. */
   readonly loads: Map<string, { readonly hash: string; readonly at: Micros }>;
 }
@@ -76,6 +76,8 @@ export class Catalogue {
   readonly warehouses = new Map<string, { suspended: boolean }>();
   /** Integrations, users, resource monitors, network policies: their options by `KIND NAME`. */
   readonly accountObjects = new Map<string, Map<string, string>>();
+  /** Masking policies by the full name of the tag that carries them. */
+  readonly tagPolicies = new Map<string, readonly string[]>();
   readonly grants: Grant[] = [];
 
   schema(database: string, schema: string): Schema {
@@ -122,6 +124,18 @@ export class Catalogue {
     const found = this.schema(database, schema).others.get(`${kind} ${name}`);
     if (!found) throw noSuchObject(kind === 'STAGE' ? 'Stage' : kind, shown([database, schema, name]));
     return found;
+  }
+
+  /** Whether any policy may hold something back. */
+  get isGoverned(): boolean {
+    const relations = [...this.databases.values()].flatMap((schemas) =>
+      [...schemas.values()].flatMap((schema) => [...schema.relations.values()]),
+    );
+    return relations.some(
+      (relation) =>
+        relation.kind === 'TABLE' &&
+        (relation.rowAccess !== null || relation.columns.some(({ tags, maskingPolicy }) => tags.size > 0 || maskingPolicy !== null)),
+    );
   }
 
   assertRole(role: string): void {

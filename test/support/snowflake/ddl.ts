@@ -94,12 +94,12 @@ function tableClauses(context: Context, columns: Column[], { isTransient }: Crea
     clusterBy: null,
     comment: null,
     createdAt: scope.now(),
-    rowAccessPolicy: null,
+    rowAccess: null,
     loads: new Map(),
   };
   for (;;) {
     if (cursor.takes('CLUSTER', 'BY')) table.clusterBy = bracketed(cursor);
-    else if (cursor.sees('WITH', 'ROW') || cursor.sees('ROW', 'ACCESS')) table.rowAccessPolicy = rowAccess(context);
+    else if (cursor.sees('WITH', 'ROW') || cursor.sees('ROW', 'ACCESS')) table.rowAccess = rowAccess(context);
     else if (cursor.takes('COPY', 'GRANTS')) continue;
     else {
       const found = options(cursor);
@@ -118,16 +118,15 @@ function assertKnown(found: ReadonlyMap<string, string>, known: readonly string[
   for (const name of found.keys()) if (!known.includes(name)) throw cursor.unsupported();
 }
 
-/** `[WITH] ROW ACCESS POLICY name ON (columns)` @returns the policy's full name; it must exist. */
-export function rowAccess(context: Context): string {
+/** `[WITH] ROW ACCESS POLICY name ON (columns)` The policy must exist. */
+export function rowAccess(context: Context): NonNullable<Table['rowAccess']> {
   const { cursor, catalogue } = context;
   cursor.takes('WITH');
   cursor.expect('ROW', 'ACCESS', 'POLICY');
   const policy = context.resolve(cursor.qualifiedName());
   catalogue.other(policy, 'ROW ACCESS POLICY');
   cursor.expect('ON');
-  cursor.list(() => cursor.identifier());
-  return shown(policy);
+  return { policy: shown(policy), columns: cursor.list(() => cursor.identifier()) };
 }
 
 export function bracketed(cursor: Cursor): string {

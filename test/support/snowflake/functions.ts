@@ -1,5 +1,6 @@
 import { castSql, jsonList, variantSql } from './casts.ts';
-import type { Cursor } from './cursor.ts';
+import { shown } from './catalogue.ts';
+import { Cursor } from './cursor.ts';
 import { unknownFunction } from './errors.ts';
 import { timestampFormat } from './formats.ts';
 import { sqlString } from './names.ts';
@@ -145,8 +146,15 @@ const FUNCTIONS: Readonly<Record<string, Translation>> = {
   LAST_VALUE: same('last_value'),
   ARRAY_AGG: ([value]) => `sf_array(list(CAST(${variantSql(value ?? 'NULL')} AS VARCHAR)) FILTER (${value} IS NOT NULL))`,
   SEQ4: () => '(row_number() OVER () - 1)',
+  IS_ROLE_IN_SESSION: ([role = ''], scope) => (scope.hasRole(role.slice(1, -1)) ? 'TRUE' : 'FALSE'),
+  SYSTEM$GET_TAG_ON_CURRENT_COLUMN: ([tag = ''], scope) => textOrNull(tagValue(tag.slice(1, -1), scope)),
   SYSTEM$TYPEOF: ([value]) => `typeof(${value})`,
 };
+
+const textOrNull = (value: string | null): string => (value === null ? 'CAST(NULL AS VARCHAR)' : sqlString(value));
+
+/** The tag is named in a text, as it would be in a statement. */
+const tagValue = (tag: string, { columnTags }: Scope): string | null => columnTags?.get(shown(new Cursor(tag).qualifiedName())) ?? null;
 
 const plural = (unit: string): string => (unit.endsWith('s') ? unit : `${unit}s`);
 
@@ -198,10 +206,7 @@ export function translateCall(cursor: Cursor, scope: Scope): string | null {
   return over(cursor, scope, translation(distinct ? [first, ...args.slice(1)] : args, scope));
 }
 
-function factSql(name: string, scope: Scope): string {
-  const fact = scope.fact(name) ?? null;
-  return fact === null ? 'CAST(NULL AS VARCHAR)' : sqlString(fact);
-}
+const factSql = (name: string, scope: Scope): string => textOrNull(scope.fact(name) ?? null);
 
 /** The unit is a bare word there. */
 function dated(cursor: Cursor, scope: Scope): string {

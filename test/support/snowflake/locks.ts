@@ -43,6 +43,7 @@ export class TableLocks {
       return false;
     }
     if (lock.holder === session) return false;
+    signal.throwIfAborted();
     if (this.#isWaitedForBy(lock.holder, session)) throw deadlocked(table);
     await this.#wait(lock, session, table, limit, signal);
     return true;

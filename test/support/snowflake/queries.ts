@@ -246,6 +246,7 @@ export class Queries {
       readStaged,
       keepFile,
       scope: scopeOf(parts, tableSql),
+      scopeAs: (role) => scopeOf({ ...parts, role }, tableSql),
       resolve: (names) => resolver.object(names),
       resolveSchema: (names) => resolver.schema(names),
     });

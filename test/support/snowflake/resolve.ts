@@ -1,17 +1,21 @@
 import type { Micros } from '../../../src/clock.ts';
 import type { Catalogue, FullName } from './catalogue.ts';
+import { Cursor } from './cursor.ts';
 import { SnowflakeError, unsupported } from './errors.ts';
 import { expression } from './expressions.ts';
 import { informationSchema } from './information-schema.ts';
+import { sqlName } from './names.ts';
+import { governedRows } from './policies.ts';
 import type { Bind, Scope } from './scope.ts';
+import { query } from './select.ts';
 import type { Session } from './session.ts';
 
 /** Names as the session's current database and schema complete them. */
 export class Resolver {
-  readonly #session: Session;
+  readonly #session: Pick<Session, 'database' | 'schema'>;
   readonly #catalogue: Catalogue;
 
-  constructor(session: Session, catalogue: Catalogue) {
+  constructor(session: Pick<Session, 'database' | 'schema'>, catalogue: Catalogue) {
     this.#session = session;
     this.#catalogue = catalogue;
   }
@@ -51,15 +55,36 @@ export interface ScopeParts {
   readonly catalogue: Catalogue;
   readonly resolver: Resolver;
   readonly account: string;
+  /** Instead of the session's. */
+  readonly role?: string;
   readonly now: Micros;
   readonly binds: ReadonlyMap<string, Bind>;
 }
 
-export function scopeOf({ session, catalogue, resolver, account, now, binds }: ScopeParts, tableSql: (name: FullName) => string): Scope {
+export function scopeOf(parts: ScopeParts, tableSql: (name: FullName) => string): Scope {
+  const { session, catalogue, resolver, account, now, binds } = parts;
+  const plainTable = (names: readonly string[]): string => {
+    if (names.at(-2) === 'INFORMATION_SCHEMA')
+      return informationSchema(catalogue, names.at(-3) ?? session.database ?? '', names.at(-1) ?? '');
+    const name = resolver.object(names);
+    catalogue.relation(name);
+    return tableSql(name);
+  };
+  /** A view shows what its reader may see of its tables: its query is put in its place. */
+  const governed = (names: readonly string[]): string => {
+    const plain = plainTable(names);
+    if (names.at(-2) === 'INFORMATION_SCHEMA') return plain;
+    const name = resolver.object(names);
+    const relation = catalogue.relation(name);
+    if (relation.kind === 'TABLE') return governedRows(catalogue, name, relation, scope, plain) ?? plain;
+    const within = scopeOf({ ...parts, resolver: new Resolver({ database: name[0], schema: name[1] }, catalogue) }, tableSql);
+    const columns = relation.columns.map((column) => sqlName(column.name)).join(', ');
+    return `(SELECT * FROM (${query(new Cursor(relation.text), within)}) AS V (${columns}))`;
+  };
   const facts: Readonly<Record<string, () => string | null>> = {
     CURRENT_SESSION: () => session.id,
     CURRENT_USER: () => session.user,
-    CURRENT_ROLE: () => session.role,
+    CURRENT_ROLE: () => parts.role ?? session.role,
     CURRENT_WAREHOUSE: () => session.warehouse,
     CURRENT_DATABASE: () => session.database,
     CURRENT_SCHEMA: () => session.schema,
@@ -69,21 +94,18 @@ export function scopeOf({ session, catalogue, resolver, account, now, binds }: S
     CURRENT_TRANSACTION: () => session.transaction?.id ?? null,
     LAST_QUERY_ID: () => session.lastQueryId,
   };
-  return {
+  const scope: Scope = {
     expression,
     binds,
     now: () => now,
     fact: (name) => facts[name]?.(),
     parameter: (name) => session.parameter(name),
-    table: (parts) => {
-      if (parts.at(-2) === 'INFORMATION_SCHEMA')
-        return informationSchema(catalogue, parts.at(-3) ?? session.database ?? '', parts.at(-1) ?? '');
-      const name = resolver.object(parts);
-      catalogue.relation(name);
-      return tableSql(name);
-    },
+    hasRole: (role) => catalogue.hasRole(parts.role ?? session.role, role),
+    plainTable,
+    table: (names) => ((session.isExempt && parts.role === undefined) || !catalogue.isGoverned ? plainTable(names) : governed(names)),
     tableFunction: (name) => {
       throw unsupported(`table function ${name}`);
     },
   };
+  return scope;
 }

@@ -19,6 +19,11 @@ export interface Scope {
   expression(cursor: Cursor, scope: Scope, above?: number): string;
   /** DuckDB's SQL for a table, view or INFORMATION_SCHEMA view that is named. @throws that it does not exist. */
   table(parts: readonly string[]): string;
+  /** The same, without what policies hold back: for what is kept. */
+  plainTable(parts: readonly string[]): string;
+  hasRole(role: string): boolean;
+  /** Of the column that a masking policy looks at. */
+  readonly columnTags?: ReadonlyMap<string, string>;
   now(): Micros;
   readonly binds: ReadonlyMap<string, Bind>;
   /** Facts such as CURRENT_ROLE, CURRENT_SESSION, by the function's name. */

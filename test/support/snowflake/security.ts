@@ -1,9 +1,10 @@
-import { type Grant, type OtherObject, shown } from './catalogue.ts';
+import { type FullName, type Grant, type OtherObject, shown } from './catalogue.ts';
 import { type Creation, ddl, fullNameOf } from './ddl.ts';
 import { alreadyExists, noSuchObject } from './errors.ts';
 import { shownName } from './names.ts';
 import { options } from './options.ts';
 import type { Context, Plan } from './plan.ts';
+import { setTagPolicies } from './policies.ts';
 
 /** Roles, grants, tags, policies, stages, integrations: kept, so that a test can ask for them; not enforced. */
 
@@ -143,6 +144,7 @@ export function planAlterOther(context: Context, kind: OtherObject['kind']): Pla
   const name = fullNameOf(context);
   const from = cursor.position;
   cursor.takes('SET');
+  const policies = kind === 'TAG' ? maskingPolicies(context) : [];
   const set = options(cursor);
   cursor.rest();
   const text = cursor.textFrom(from);
@@ -151,8 +153,21 @@ export function planAlterOther(context: Context, kind: OtherObject['kind']): Pla
     const object = catalogue.other(name, kind);
     for (const [option, value] of set) object.options.set(option, value);
     object.options.set('ALTERED', text);
+    if (policies.length > 0) setTagPolicies(catalogue, name, policies);
     return EXECUTED;
   });
+}
+
+/** `MASKING POLICY a, MASKING POLICY b FORCE` */
+function maskingPolicies(context: Context): FullName[] {
+  const { cursor } = context;
+  const policies: FullName[] = [];
+  while (cursor.takes('MASKING', 'POLICY')) {
+    policies.push(fullNameOf(context));
+    cursor.takes(',');
+  }
+  cursor.takes('FORCE');
+  return policies;
 }
 
 export function planDropOther(context: Context, kind: OtherObject['kind']): Plan {

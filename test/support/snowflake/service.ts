@@ -38,6 +38,7 @@ export class Service {
     const [warehouse = null] = this.#parts.catalogue.warehouses.keys();
     session.warehouse = warehouse;
     session.database = database;
+    session.isExempt = true;
     session.setParameter('TIMEZONE', 'UTC');
     session.setParameter('MULTI_STATEMENT_COUNT', '0');
     return session;

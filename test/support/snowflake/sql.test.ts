@@ -138,6 +138,31 @@ test('roles, grants, tags and policies are kept', async () => {
   expect(await driver.codeOf('USE ROLE READER')).toBe('003013');
 });
 
+test('a role sees through a view what policies leave it of rows and personal columns', async () => {
+  await bench.server.sql(`
+    CREATE ROLE SEEING; CREATE ROLE MASKED; CREATE TAG SECRET; CREATE TAG MEMBERS;
+    CREATE MASKING POLICY MASK_TEXT AS (VAL VARCHAR) RETURNS VARCHAR -> '?';
+    ALTER MASKING POLICY MASK_TEXT SET BODY -> CASE WHEN IS_ROLE_IN_SESSION('SEEING') OR VAL IS NULL THEN VAL ELSE '***' END;
+    CREATE MASKING POLICY MASK_MEMBERS AS (VAL VARIANT) RETURNS VARIANT -> CASE WHEN IS_ROLE_IN_SESSION('SEEING') THEN VAL
+      WHEN SYSTEM$GET_TAG_ON_CURRENT_COLUMN('DB.PUBLIC.MEMBERS') = 'a' THEN OBJECT_INSERT(VAL::OBJECT, 'a', '***', TRUE)::VARIANT ELSE NULL END;
+    ALTER TAG SECRET SET MASKING POLICY MASK_TEXT FORCE; ALTER TAG SECRET SET MASKING POLICY MASK_MEMBERS FORCE;
+    CREATE ROW ACCESS POLICY PROD AS (E VARCHAR) RETURNS BOOLEAN -> E = 'prod' OR IS_ROLE_IN_SESSION('SEEING');
+    CREATE TABLE GUARDED (ENV VARCHAR, EMAIL VARCHAR, DETAIL VARIANT) WITH ROW ACCESS POLICY PROD ON (ENV);
+    ALTER TABLE GUARDED MODIFY COLUMN EMAIL SET TAG SECRET = 'v', COLUMN DETAIL SET TAG SECRET = 'v', MEMBERS = 'a';
+    INSERT INTO GUARDED SELECT 'prod', 'x@y', PARSE_JSON('{"a": 1, "b": 2}') UNION ALL SELECT 'sandbox', NULL, NULL;
+    CREATE VIEW GUARDED_VIEW (E, MAIL, D) AS SELECT ENV, EMAIL, TO_JSON(DETAIL) FROM GUARDED`);
+  const as = (role: string): Promise<Record<string, unknown>[]> =>
+    rows(`EXECUTE USING POLICY_CONTEXT(CURRENT_ROLE => '${role}') AS SELECT * FROM GUARDED_VIEW ORDER BY E`);
+  const all = [
+    { E: 'prod', MAIL: 'x@y', D: '{"a":1,"b":2}' },
+    { E: 'sandbox', MAIL: null, D: null },
+  ];
+  expect(await as('SEEING')).toEqual(all);
+  expect(await as('MASKED')).toEqual([{ E: 'prod', MAIL: '***', D: '{"a":"***","b":2}' }]);
+  expect(await rows('SELECT * FROM GUARDED_VIEW')).toEqual(await as('MASKED'));
+  expect(await bench.server.sql('SELECT * FROM GUARDED_VIEW ORDER BY E')).toEqual(all);
+});
+
 test('a view has the types of its query and the comments of its columns', async () => {
   await run(
     'CREATE TABLE BASE (A NUMBER(38,0), A__2 NUMBER(38,2))',

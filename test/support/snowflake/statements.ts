@@ -6,6 +6,7 @@ import { planDelete, planInsert, planUpdate } from './dml.ts';
 import { planMerge } from './merge.ts';
 import { type Context, type Plan, TYPE_ID } from './plan.ts';
 import { planAlterPlace, planCreateDatabase, planCreateSchema } from './schemas.ts';
+import type { Scope } from './scope.ts';
 import {
   type AccountKind,
   planAlterAccountObject,
@@ -22,6 +23,8 @@ import { planDescribe, planShow } from './show.ts';
 import { planCreateView } from './views.ts';
 
 export interface StatementContext extends Context {
+  /** The same names as another role meets them. */
+  readonly scopeAs: (role: string) => Scope;
   readonly resolveSchema: (parts: readonly string[]) => [string, string];
 }
 
@@ -47,6 +50,7 @@ const PLANNERS: Readonly<Record<string, (context: StatementContext) => Plan>> = 
   COMMENT: planComment,
   GRANT: planGrant,
   REVOKE: planGrant,
+  EXECUTE: planInContext,
   SHOW: planShow,
   DESCRIBE: planDescribe,
   DESC: planDescribe,
@@ -61,6 +65,16 @@ function planQuery({ cursor, scope, engine, session }: Context): Plan {
   const sql = query(cursor, scope);
   cursor.expectEnd();
   return { typeId: TYPE_ID.select, needsWarehouse: / FROM /.test(sql), run: () => engine.read(session, sql) };
+}
+
+/** `EXECUTE USING POLICY_CONTEXT(CURRENT_ROLE => 'R') AS SELECT …`: what that role would see. */
+function planInContext(context: StatementContext): Plan {
+  const { cursor, catalogue } = context;
+  cursor.expect('EXECUTE', 'USING', 'POLICY_CONTEXT', '(', 'CURRENT_ROLE', '=>');
+  const role = cursor.string();
+  cursor.expect(')', 'AS');
+  catalogue.assertRole(role);
+  return planQuery({ ...context, scope: context.scopeAs(role) });
 }
 
 function planCreate(context: StatementContext): Plan {

@@ -22,7 +22,7 @@ export function planCreateView(context: Context, creation: Creation): Plan {
   }
   cursor.expect('AS');
   const from = cursor.position;
-  const sql = query(cursor, scope);
+  const sql = query(cursor, { ...scope, table: (parts) => scope.plainTable(parts) });
   cursor.expectEnd();
   const text = cursor.textFrom(from);
   return ddl(async () => {
