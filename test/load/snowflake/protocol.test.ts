@@ -108,7 +108,7 @@ describe('an outcome that nobody told', () => {
     const warehouse = bench.open();
     const one = await bench.batch('one', schema, first);
     await warehouse.migrate(stream, schema);
-    bench.server.fault({ when: (statement) => isLastCommit(statement.sql), kind });
+    failLastCommit(kind);
     expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2, updated: 0 });
     expect(await counts()).toEqual([2, 1, 1]);
     expect(await stagingTables()).toEqual([]);
@@ -120,7 +120,7 @@ describe('an outcome that nobody told', () => {
       const warehouse = bench.open();
       const one = await bench.batch('one', schema, first);
       await warehouse.migrate(stream, schema);
-      bench.server.fault({ when: (statement) => isLastCommit(statement.sql), kind });
+      failLastCommit(kind);
       await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({ code: 'WAREHOUSE', transient: true });
       expect(await counts()).toEqual([0, 0, 0]);
       expect(await stagingTables()).toEqual([]);
@@ -133,11 +133,10 @@ describe('an outcome that nobody told', () => {
     const warehouse = bench.open();
     const one = await bench.batch('one', schema, first);
     await warehouse.migrate(stream, schema);
-    bench.server.fault({ when: (statement) => isLastCommit(statement.sql), kind });
+    const met = failLastCommit(kind);
     const loaded = warehouse.load(stream, one.batch, [], START).catch((error: unknown) => error);
-    const isThere = async (): Promise<boolean> =>
-      kind === 'slow' ? bench.server.statements.some(({ sql }) => isLastCommit(sql)) : (await counts())[1] === 1;
-    while (!(await isThere())) await new Promise((resolve) => setImmediate(resolve));
+    await met;
+    while (kind === 'slow-after' && (await counts())[1] !== 1) await new Promise((resolve) => setImmediate(resolve));
     bench.clock.advance(11 * 60_000);
     expect(await loaded).toMatchObject(kind === 'slow' ? { code: 'WAREHOUSE', transient: true } : { outcome: 'loaded', inserted: 2 });
     expect(await counts()).toEqual(kind === 'slow' ? [0, 0, 0] : [2, 1, 1]);
@@ -288,8 +287,17 @@ async function stagingTables(): Promise<readonly unknown[]> {
   return found.map((row) => row['TABLE_NAME']);
 }
 
-/** Of the transaction of a load: the statement before it says so. */
-function isLastCommit(sql: string): boolean {
-  if (sql !== 'COMMIT') return false;
-  return bench.server.statements.findLast((statement) => statement.sql !== 'COMMIT')?.sql.includes('TIDEMARK_WATERMARK') ?? false;
+/** The COMMIT of the next load's own transaction goes wrong. @returns when it has come. */
+function failLastCommit(kind: FaultKind): Promise<void> {
+  const last = new Map<string, string>();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  bench.server.faultsBy(({ sql, session }) => {
+    const isLast = sql === 'COMMIT' && (last.get(session) ?? '').includes('TIDEMARK_WATERMARK');
+    last.set(session, sql);
+    if (!isLast) return null;
+    bench.server.faultsBy(null);
+    resolve();
+    return kind;
+  });
+  return promise;
 }

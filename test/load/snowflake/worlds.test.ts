@@ -18,6 +18,14 @@ test(`R12: ${LOADS} loads by two loaders at once, with faults at every step, end
   }
   expect(met.size).toBeGreaterThan(3);
   if (LOADS < 500) return;
-  for (const step of ['BEGIN', 'COMMIT', 'COPY', 'UPDATE FENCE', 'MERGE ROWS', 'INSERT TIDEMARK_LEDGER', 'INSERT TIDEMARK_AUDIT'])
+  for (const step of [
+    'BEGIN',
+    'COMMIT',
+    'COPY TIDEMARK_STAGE',
+    'UPDATE FENCE',
+    'MERGE ROWS',
+    'INSERT TIDEMARK_LEDGER',
+    'INSERT TIDEMARK_AUDIT',
+  ])
     expect([step, met.has(step)]).toEqual([step, true]);
 });
