@@ -93,6 +93,31 @@ const VIEWS: Listing = {
 
 const LISTINGS: Readonly<Record<string, Listing>> = { TABLES, COLUMNS, SCHEMATA, VIEWS };
 
+export interface HistoryEntry {
+  readonly sql: string;
+  readonly session: string;
+  readonly tag: string;
+  readonly queryId: string;
+  readonly at: number;
+  readonly status: 'running' | 'succeeded' | 'failed';
+  readonly code: string | null;
+}
+
+const HISTORY = [
+  ...['QUERY_ID', 'QUERY_TEXT', 'SESSION_ID', 'QUERY_TAG', 'EXECUTION_STATUS', 'ERROR_CODE'].map(text),
+  instant('START_TIME'),
+];
+const STATUS = { running: 'RUNNING', succeeded: 'SUCCESS', failed: 'FAILED_WITH_ERROR' } as const;
+
+/** QUERY_HISTORY_BY_SESSION: the newest first. */
+export function queryHistory(entries: readonly HistoryEntry[], session: string, limit: number): string {
+  const own = entries.filter((entry) => entry.session === session).toReversed();
+  return rowsSql(
+    HISTORY,
+    own.slice(0, limit).map(({ queryId, sql, tag, status, code, at }) => [queryId, sql, session, tag, STATUS[status], code, at]),
+  );
+}
+
 /** A view of INFORMATION_SCHEMA, as it is at this moment, in brackets. */
 export function informationSchema(catalogue: Catalogue, database: string, view: string): string {
   const listing = LISTINGS[view];

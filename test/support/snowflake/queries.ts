@@ -236,7 +236,7 @@ export class Queries {
     const { clock, catalogue, engine, locks, account, readStaged, keepFile } = this.#wheels;
     const cursor = new Cursor(sql);
     const resolver = new Resolver(session, catalogue);
-    const parts: ScopeParts = { session, catalogue, resolver, account, now: clock.now(), binds: bindsOf(sql, binds) };
+    const parts: ScopeParts = { session, catalogue, resolver, account, now: clock.now(), binds: bindsOf(sql, binds), history: this.log };
     return planStatement({
       session,
       catalogue,

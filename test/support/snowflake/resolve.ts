@@ -3,7 +3,7 @@ import type { Catalogue, FullName } from './catalogue.ts';
 import { Cursor } from './cursor.ts';
 import { SnowflakeError, unsupported } from './errors.ts';
 import { expression } from './expressions.ts';
-import { informationSchema } from './information-schema.ts';
+import { type HistoryEntry, informationSchema, queryHistory } from './information-schema.ts';
 import { sqlName } from './names.ts';
 import { governedRows } from './policies.ts';
 import type { Bind, Scope } from './scope.ts';
@@ -55,6 +55,8 @@ export interface ScopeParts {
   readonly catalogue: Catalogue;
   readonly resolver: Resolver;
   readonly account: string;
+  /** Statements of all sessions, in order. */
+  readonly history: readonly HistoryEntry[];
   /** Instead of the session's. */
   readonly role?: string;
   readonly now: Micros;
@@ -103,8 +105,10 @@ export function scopeOf(parts: ScopeParts, tableSql: (name: FullName) => string)
     hasRole: (role) => catalogue.hasRole(parts.role ?? session.role, role),
     plainTable,
     table: (names) => ((session.isExempt && parts.role === undefined) || !catalogue.isGoverned ? plainTable(names) : governed(names)),
-    tableFunction: (name) => {
-      throw unsupported(`table function ${name}`);
+    tableFunction: (name, args) => {
+      if (!name.endsWith('INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION')) throw unsupported(`table function ${name}`);
+      const limit = args.find((argument) => argument.startsWith('RESULT_LIMIT='));
+      return queryHistory(parts.history, session.id, Number(limit?.slice('RESULT_LIMIT='.length) ?? 100));
     },
   };
   return scope;

@@ -29,7 +29,7 @@ export interface Scope {
   /** Facts such as CURRENT_ROLE, CURRENT_SESSION, by the function's name. */
   fact(name: string): string | null | undefined;
   parameter(name: string): string;
-  /** Rows of the query that RESULT_SCAN or LAST_QUERY_ID names. */
+  /** Arguments as DuckDB's SQL; named ones as `NAME=value`. @throws for one that is not known. */
   tableFunction(name: string, args: readonly string[]): string;
   readonly staged?: StagedColumns;
 }

@@ -211,6 +211,13 @@ test('statements are kept with their session, tag and outcome', async () => {
     ['SELECT 1', '{"batch":"b1"}', 'succeeded', null],
     ['SELECT * FROM NOWHERE', '{"batch":"b1"}', 'failed', '002003'],
   ]);
+  expect(
+    await driver.rows(
+      'SELECT QUERY_TEXT, QUERY_TAG, ERROR_CODE FROM TABLE(DB.INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION(RESULT_LIMIT => 2))',
+    ),
+  ).toMatchObject([{ ERROR_CODE: null }, { QUERY_TEXT: 'SELECT * FROM NOWHERE', QUERY_TAG: '{"batch":"b1"}', ERROR_CODE: '002003' }]);
+  await driver.execute('ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1');
+  expect(await driver.codeOf('CALL SYSTEM$WAIT(5)')).toBe('000630');
 });
 
 test('a suspended warehouse, and none at all', async () => {

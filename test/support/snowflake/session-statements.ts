@@ -1,8 +1,8 @@
-import { noSuchObject, SnowflakeError } from './errors.ts';
+import { noSuchObject, SnowflakeError, timedOut } from './errors.ts';
 import { shownName } from './names.ts';
 import { options } from './options.ts';
 import { type Context, type Plan, TYPE_ID } from './plan.ts';
-import { statusRow } from './rowset.ts';
+import { type RowSet, statusRow, textRows } from './rowset.ts';
 
 const done = async (): Promise<ReturnType<typeof statusRow>> => statusRow('Statement executed successfully.');
 
@@ -75,4 +75,18 @@ export function planTransaction({ cursor, session, engine, locks, scope }: Conte
     return done();
   };
   return { typeId: TYPE_ID.transaction, run };
+}
+
+/** `CALL SYSTEM$WAIT(seconds)`: nobody waits here; it fails where the time for statements would be over. */
+export function planCall({ cursor, session }: Context): Plan {
+  cursor.expect('CALL', 'SYSTEM$WAIT', '(');
+  const seconds = cursor.number();
+  cursor.expect(')');
+  cursor.expectEnd();
+  const limit = Number(session.parameter('STATEMENT_TIMEOUT_IN_SECONDS'));
+  const run = async (): Promise<RowSet> => {
+    if (seconds > limit) throw timedOut(limit);
+    return textRows(['SYSTEM$WAIT'], [[`waited ${seconds} seconds`]]);
+  };
+  return { typeId: TYPE_ID.select, run };
 }

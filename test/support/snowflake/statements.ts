@@ -18,7 +18,7 @@ import {
   planGrant,
 } from './security.ts';
 import { query } from './select.ts';
-import { planAlterSession, planTransaction, planUse } from './session-statements.ts';
+import { planAlterSession, planCall, planTransaction, planUse } from './session-statements.ts';
 import { planDescribe, planShow } from './show.ts';
 import { planCreateView } from './views.ts';
 
@@ -47,6 +47,7 @@ const PLANNERS: Readonly<Record<string, (context: StatementContext) => Plan>> = 
   CREATE: planCreate,
   ALTER: planAlter,
   DROP: planDrop,
+  CALL: planCall,
   COMMENT: planComment,
   GRANT: planGrant,
   REVOKE: planGrant,
