@@ -1,5 +1,5 @@
 import type { SnowflakeError } from './errors.ts';
-import type { Finished, Query } from './queries.ts';
+import type { Finished, Query } from './query.ts';
 import { wireColumn } from './rowset.ts';
 import type { Session } from './session.ts';
 
