@@ -76,6 +76,22 @@ describe('the fence', () => {
     expect(await tableOf(warehouse, stream)).toEqual(expectedTable([...first, ...second], schema));
   });
 
+  test('of one stream holds up no other', async () => {
+    const warehouse = bench.open();
+    const refunds = makeStream({ name: 'refunds' });
+    for (const of of [stream, refunds]) await warehouse.migrate(of, schema);
+    const { place } = workOf(await bench.batch('one', schema, first), 'HOLDS');
+    const other = await bench.batch('other', schema, second, { stream: 'refunds' });
+    await withSession(async (session) => {
+      const token = await takeFence(session, place, 'payments', START);
+      await session.run('BEGIN');
+      await session.run(`UPDATE "DB"."${bench.config.schema}"."PAYMENTS__FENCE" SET "TOKEN" = "TOKEN" WHERE "TOKEN" = ${token}`);
+      expect(await warehouse.load(refunds, other.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
+      expect(bench.server.locks.list()).not.toEqual([]);
+      await session.run('ROLLBACK');
+    });
+  });
+
   test('R10: a loader that was held up while another altered the table writes what the table holds now', async () => {
     const warehouse = bench.open();
     await warehouse.migrate(stream, schema);
