@@ -19,8 +19,8 @@ export interface SnowflakeSession {
   tag: Readonly<Record<string, string>>;
   /** Of the last statement that was answered. */
   readonly queryId: string | null;
-  /** Whether the outcome of a statement is unknown, or the session ended by itself. */
-  readonly isLost: boolean;
+  /** Whether the outcome of a statement is unknown, or the session is not to be used for other reasons: then it must be closed. */
+  isLost: boolean;
   /** @param binds for the `?` in it. @returns rows inserted, updated or deleted, by the words of Snowflake's answer. */
   run(sql: string, binds?: readonly (string | null)[]): Promise<RowsChanged>;
   /** @param requestId in place of one of its own: under the id of an earlier statement, the service answers for that one. */

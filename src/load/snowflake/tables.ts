@@ -82,8 +82,15 @@ export async function transaction<T>(
     await session.run(sql.COMMIT);
     return result;
   } catch (error) {
-    // A session that is lost is rolled back when it is closed; the first error is the one to tell.
-    if (!session.isLost) await session.run(sql.ROLLBACK).catch(() => undefined);
+    await rollBack(session);
     throw error;
   }
+}
+
+/** The first error is the one to tell. A session that cannot be rolled back is closed, which does so: the next DDL in it would commit. */
+async function rollBack(session: SnowflakeSession): Promise<void> {
+  if (session.isLost) return;
+  await session.run(sql.ROLLBACK).catch(() => {
+    session.isLost = true;
+  });
 }

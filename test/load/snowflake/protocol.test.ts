@@ -124,8 +124,9 @@ describe('an outcome that nobody told', () => {
     const warehouse = bench.open();
     const one = await bench.batch('one', schema, first);
     await warehouse.migrate(stream, schema);
-    failLastCommit(kind);
+    const met = failLastCommit(kind);
     expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2, updated: 0 });
+    await met;
     expect(await counts()).toEqual([2, 1, 1]);
     expect(await stagingTables()).toEqual([]);
   });
@@ -136,8 +137,9 @@ describe('an outcome that nobody told', () => {
       const warehouse = bench.open();
       const one = await bench.batch('one', schema, first);
       await warehouse.migrate(stream, schema);
-      failLastCommit(kind);
+      const met = failLastCommit(kind);
       await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({ code: 'WAREHOUSE', transient: true });
+      await met;
       expect(await counts()).toEqual([0, 0, 0]);
       expect(await stagingTables()).toEqual([]);
       expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
@@ -152,7 +154,8 @@ describe('an outcome that nobody told', () => {
     const met = failLastCommit(kind);
     const loaded = warehouse.load(stream, one.batch, [], START).catch((error: unknown) => error);
     await met;
-    while (kind === 'slow-after' && (await counts())[1] !== 1) await new Promise((resolve) => setImmediate(resolve));
+    const isDone = async (): Promise<boolean> => kind === 'slow' || (await counts())[1] === 1;
+    while (!(await isDone())) await new Promise((resolve) => setImmediate(resolve));
     bench.clock.advance(11 * 60_000);
     expect(await loaded).toMatchObject(kind === 'slow' ? { code: 'WAREHOUSE', transient: true } : { outcome: 'loaded', inserted: 2 });
     expect(await counts()).toEqual(kind === 'slow' ? [0, 0, 0] : [2, 1, 1]);
@@ -200,6 +203,18 @@ describe('what passes by itself', () => {
     expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
     expect(await stagingTables()).toEqual([]);
   });
+});
+
+test('R12: a transaction that can be neither ended nor rolled back changes nothing: no later statement of its session commits it', async () => {
+  const warehouse = bench.open();
+  const one = await bench.batch('one', schema, first);
+  await warehouse.migrate(stream, schema);
+  bench.server.fault({ when: /INSERT INTO .*LEDGER/, kind: 'lock-timeout' });
+  bench.server.fault({ when: /^ROLLBACK/, kind: 'warehouse-suspended' });
+  await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({ code: 'WAREHOUSE_BUSY', transient: true });
+  expect(await counts()).toEqual([0, 0, 0]);
+  expect(bench.server.locks.list()).toEqual([]);
+  expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
 });
 
 describe('what a load leaves and refuses', () => {
