@@ -32,12 +32,13 @@ module.exports = {
     onlyIn('yaml-and-zod-only-in-config', 'node_modules/(yaml|zod)/', '^src/config'),
     onlyIn('hono-only-in-serve', 'node_modules/(hono|@hono)/', '^src/serve/(app|server)\\.ts$'),
     onlyIn('pino-only-in-log', 'node_modules/pino/', '^src/log\\.ts$'),
+    onlyIn('snowflake-only-in-session', 'node_modules/snowflake-sdk', '^src/load/snowflake/session\\.ts$'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    exclude: { path: 'dist' },
+    exclude: { path: '^dist/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],

@@ -14,12 +14,13 @@ OBJECTS ?= 100000
 
 SPARK := tmp/spark
 LINTER := tmp/cfn-lint
+FAKESNOW := tmp/fakesnow
 VERSITYGW_VERSION := 1.8.0
 VERSITYGW := tmp/versitygw-$(VERSITYGW_VERSION)
 INSTALLED := node_modules/.package-lock.json
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## install what the project needs, from its lockfile
 
@@ -47,8 +48,23 @@ s3-runs: $(INSTALLED) versitygw ## writers behind bad networks on a real S3 serv
 s3-prefix: $(INSTALLED) ## memory of a replay that walks over a prefix of OBJECTS=100000
 	@node test/pipeline/prefix.ts $(OBJECTS)
 
+# Not part of `test`: it installs Python packages, and tries the loader's SQL on an emulator that is not ours.
+test-fakesnow: $(INSTALLED) $(FAKESNOW)/installed ## the Snowflake loader's tests against fakesnow, as far as it goes
+	@TIDEMARK_SNOWFLAKE=fakesnow UV_THREADPOOL_SIZE=12 vitest run $(addprefix test/load/snowflake/,suites.test.ts merge.test.ts evolve.test.ts)
+
+fakesnow: $(FAKESNOW)/installed ## install fakesnow, an emulator of Snowflake
+
+$(FAKESNOW)/installed: test/support/fakesnow/requirements.txt
+	@command -v python3 > /dev/null || { echo "fakesnow needs python3" >&2; exit 1; }
+	@python3 -m venv $(FAKESNOW)
+	@$(FAKESNOW)/bin/pip install --quiet --disable-pip-version-check --requirement test/support/fakesnow/requirements.txt
+	@touch $@
+
 simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
+
+snowflake-runs: $(INSTALLED) ## loads into Snowflake's stand-in by two loaders at once, with faults at every step (RUNS=500, START=1000)
+	@RUNS=$(if $(filter file,$(origin RUNS)),500,$(RUNS)) START=$(START) UV_THREADPOOL_SIZE=12 vitest run test/load/snowflake/worlds.test.ts
 
 soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
 	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)
@@ -112,4 +128,4 @@ build: $(INSTALLED) ## JavaScript for a package, into dist/
 clean: ## remove what was built and what the demo left
 	rm -rf dist data tmp
 
-.PHONY: help install demo test versitygw s3-runs s3-prefix simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark infra-check build clean
+.PHONY: help install demo test versitygw s3-runs s3-prefix simulate soak slo mutants check format schema bench bench-scale bench-flat bench-peak bench-odd bench-spark infra-check build clean test-fakesnow fakesnow

@@ -26,18 +26,30 @@ export type StoreConfig =
       readonly tags: boolean;
     };
 
-export type WarehouseConfig =
-  | { readonly kind: 'duckdb'; readonly path: string }
-  | {
-      readonly kind: 'snowflake';
-      readonly account: string;
-      readonly role: string;
-      readonly warehouse: string;
-      readonly database: string;
-      readonly schema: string;
-      readonly user: string | undefined;
-      readonly privateKey: Secret | undefined;
-    };
+export type WarehouseConfig = { readonly kind: 'duckdb'; readonly path: string } | SnowflakeConfig;
+
+export const WORKLOAD_IDENTITIES = ['aws', 'azure', 'gcp', 'oidc'] as const;
+
+export interface SnowflakeConfig {
+  readonly kind: 'snowflake';
+  readonly account: string;
+  readonly user: string | undefined;
+  readonly role: string;
+  readonly warehouse: string;
+  readonly database: string;
+  readonly schema: string;
+  /** Either a private key, PKCS#8 in PEM, or a workload identity. */
+  readonly privateKey: Secret | undefined;
+  readonly passphrase: Secret | undefined;
+  readonly workloadIdentity: (typeof WORKLOAD_IDENTITIES)[number] | undefined;
+  /** Of an OIDC identity. */
+  readonly token: Secret | undefined;
+  readonly storageIntegration: string | undefined;
+  /** In place of the account's own address. */
+  readonly url: string | undefined;
+  readonly statementTimeout: Micros;
+  readonly lockTimeout: Micros;
+}
 
 /** Where a secret is; the value is read when it is needed and never written anywhere. */
 export interface Secret {
@@ -80,6 +92,8 @@ export interface Stream {
   readonly candidates?: Readonly<Record<string, string>>;
   /** Columns that name the thing whose latest state the view `<stream>_latest` shows; empty for no view. */
   readonly latestBy: readonly string[];
+  /** A field whose time never changes for a key: a warehouse may keep rows by it. Absent or null where there is none. */
+  readonly clusterBy?: string | null;
   /** Paths of personal data, as `payload.customer.email`. */
   readonly personal: readonly string[];
   /** Where a record says how much money it is about: certificates and `verify` sum it. */

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { threadPoolSize } from '../config.ts';
-import { doctor, doctorExitCode } from '../inspect/doctor.ts';
+import { type Check, doctor, doctorExitCode } from '../inspect/doctor.ts';
 import { formatDoctor } from '../inspect/doctor-text.ts';
+import { doctorWarehouse, type WarehouseCheck } from '../inspect/doctor-warehouse.ts';
+import { formatWarehouseDoctor } from '../inspect/doctor-warehouse-text.ts';
 import { type OpenInspection, openInspection } from '../inspect/inspection.ts';
 import { status } from '../inspect/status.ts';
 import { formatStatus } from '../inspect/status-text.ts';
@@ -9,6 +12,7 @@ import { verify } from '../inspect/verify.ts';
 import { formatVerify } from '../inspect/verify-text.ts';
 import { why } from '../inspect/why.ts';
 import { formatWhy } from '../inspect/why-text.ts';
+import { openStore } from '../store/open.ts';
 import type { Stream } from '../stream.ts';
 import {
   type Answer,
@@ -94,12 +98,35 @@ export function addVerify(program: Command): void {
 
 export function addDoctor(program: Command): void {
   const command = program.command('doctor').description('is everything reachable and allowed');
-  withCommonOptions(command, 'tidemark doctor').action((options: CommonOptions) =>
-    invoke(options, async ({ configuration, clock, terminal }) => {
-      const settings = configuration();
-      const streams = selectStreams(settings, options.stream);
-      const checks = await doctor({ ...settings, streams }, { clock, nodeVersion: process.version, threadPoolSize: threadPoolSize() });
-      return { exit: doctorExitCode(checks), json: checks, text: formatDoctor(checks, terminal.paint) };
+  command.option(
+    '--warehouse',
+    'instead: does the Snowflake account behave as the loader takes for granted; asks some 70 small statements',
+  );
+  withCommonOptions(command, 'tidemark doctor\n  tidemark doctor --warehouse').action((options: DoctorOptions) =>
+    invoke(options, async (invocation) => {
+      const { paint } = invocation.terminal;
+      if (options.warehouse) {
+        const checks = await tryWarehouse(invocation);
+        return { exit: doctorExitCode(checks), json: checks, text: formatWarehouseDoctor(checks, paint) };
+      }
+      const checks = await look(invocation);
+      return { exit: doctorExitCode(checks), json: checks, text: formatDoctor(checks, paint) };
     }),
   );
+}
+
+interface DoctorOptions extends CommonOptions {
+  readonly warehouse?: boolean;
+}
+
+function look({ configuration, clock, options }: Invocation<DoctorOptions>): Promise<readonly Check[]> {
+  const settings = configuration();
+  const streams = selectStreams(settings, options.stream);
+  return doctor({ ...settings, streams }, { clock, nodeVersion: process.version, threadPoolSize: threadPoolSize() });
+}
+
+async function tryWarehouse({ configuration, clock }: Invocation<DoctorOptions>): Promise<readonly WarehouseCheck[]> {
+  const settings = configuration();
+  const store = await openStore(settings.store, { clock, randomId: randomUUID, random: Math.random });
+  return doctorWarehouse(settings, { clock, store });
 }

@@ -14,6 +14,7 @@ import { addRun, addStages } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addScorecard } from './scorecard.ts';
 import { addServe } from './serve.ts';
+import { addWarehouse } from './warehouse.ts';
 
 /** The program's commands; each prints its answer to standard output and everything else to standard error. */
 export function program(): Command {
@@ -42,6 +43,7 @@ export function program(): Command {
     addLookup,
     addQuarantine,
     addHeld,
+    addWarehouse,
     addSchema,
     addQuery,
     addPartner,

@@ -1,6 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Micros } from '../clock.ts';
 import { assert } from '../errors.ts';
 import type { ColumnType } from '../schema/types.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   WarehouseConfig,
   WorkerLimits,
 } from '../stream.ts';
+import { parseDuration } from '../time.ts';
 import { buildListen } from './build-listen.ts';
 import { buildSource, timesOf } from './build-source.ts';
 import { COLUMN_TYPE, CONTRACT_TERM, type ConfigurationInput, type StreamInput } from './definition.ts';
@@ -32,7 +34,7 @@ export function buildConfiguration(input: ConfigurationInput, path: string, envi
     path: absolute,
     store: storeOf(input.store, folder),
     warehouse: warehouseOf(input.warehouse, folder, secretOf),
-    streams: Object.entries(input.streams).map(([name, stream]) => streamOf(name, stream, secretOf)),
+    streams: Object.entries(input.streams).map(([name, stream]) => streamOf(name, stream, secretOf, typeof input.warehouse !== 'string')),
     workers: workersOf(input.workers, folder),
   });
 }
@@ -47,14 +49,34 @@ function storeOf(input: ConfigurationInput['store'], folder: string): StoreConfi
 
 function warehouseOf(input: ConfigurationInput['warehouse'], folder: string, secretOf: (reference: string) => Secret): WarehouseConfig {
   if (typeof input === 'string') return { kind: 'duckdb', path: resolve(folder, input.slice('duckdb:'.length)) };
-  const { user, privateKey, ...names } = input.snowflake;
-  return { kind: 'snowflake', ...names, user, privateKey: privateKey === undefined ? undefined : secretOf(privateKey) };
+  const { user, privateKey, passphrase, workloadIdentity, token, storageIntegration, url, ...rest } = input.snowflake;
+  const { statementTimeout = '10m', lockTimeout = '1m', ...names } = rest;
+  const secretOrNone = (reference: string | undefined) => (reference === undefined ? undefined : secretOf(reference));
+  return {
+    kind: 'snowflake',
+    ...names,
+    user,
+    privateKey: secretOrNone(privateKey),
+    passphrase: secretOrNone(passphrase),
+    workloadIdentity,
+    token: secretOrNone(token),
+    storageIntegration,
+    url: url?.replace(/\/+$/, ''),
+    statementTimeout: durationOf(statementTimeout),
+    lockTimeout: durationOf(lockTimeout),
+  };
+}
+
+function durationOf(text: string): Micros {
+  const micros = parseDuration(text);
+  assert(micros !== null, 'a duration that is none passed the checks');
+  return micros;
 }
 
 const localPath = (url: string, folder: string): string =>
   url.startsWith('file://') ? fileURLToPath(url) : resolve(folder, url.slice('file:'.length));
 
-function streamOf(name: string, input: StreamInput, secretOf: (reference: string) => Secret): Stream {
+function streamOf(name: string, input: StreamInput, secretOf: (reference: string) => Secret, isLoadDear: boolean): Stream {
   const [time, ...integers] = input.version;
   assert(time !== undefined, 'a version without columns passed the checks');
   return {
@@ -63,13 +85,14 @@ function streamOf(name: string, input: StreamInput, secretOf: (reference: string
     environment: typeof input.environment === 'string' ? { constant: input.environment } : (input.environment ?? null),
     key: input.key.map((column) => keyColumn(column, input.environment)),
     version: [{ name: time, form: timesOf(input.source).records }, ...integers.map((column) => ({ name: column }))],
-    poll: pollOf(input.poll),
+    poll: pollOf(input.poll, isLoadDear),
     listen: input.listen ? buildListen(name, input.listen, secretOf) : null,
     quality: qualityOf(input.quality),
     contract: Object.entries(input.contract ?? {}).map(([path, text]) => termOf(path, text)),
     transform: input.transform ? transformOf(input.transform) : null,
     candidates: input.candidates ?? {},
     latestBy: input.latestBy ?? [],
+    clusterBy: input.clusterBy ?? null,
     personal: input.personal ?? [],
     money: input.money ? { amount: input.money.amount.split('.'), currency: input.money.currency.split('.') } : null,
   };

@@ -3,6 +3,7 @@ import { type ConfigurationInput, definition } from './definition.ts';
 import { type ConfigurationDocument, type Path, readDocument, type SyntaxProblem } from './document.ts';
 import { type PlacedProblem, type Problem, placed, problemsOf } from './problems.ts';
 import { listenProblems, namesProblems, storeProblems, streamProblems } from './references.ts';
+import { warehouseProblems } from './warehouse-references.ts';
 
 /**
  * @param file how the file is called in messages.
@@ -30,13 +31,19 @@ function referenceProblems(document: ConfigurationDocument, shape: readonly Prob
     return streamProblems(stream, isWrong).map((problem) => ({ ...problem, path: [...prefix, ...problem.path] }));
   });
   const listening = shape.some(({ path }) => path.includes('listen')) ? [] : listenProblems(streams);
-  return [...storeReferences(document, shape), ...names, ...listening, ...within];
+  return [...storeReferences(document, shape), ...warehouseReferences(document, shape), ...names, ...listening, ...within];
 }
 
 function storeReferences(document: ConfigurationDocument, shape: readonly Problem[]): readonly Problem[] {
   const { store } = (document.value ?? {}) as Partial<ConfigurationInput>;
   const isRight = store !== undefined && !shape.some(({ path }) => overlaps(path, ['store']));
   return isRight ? storeProblems(store) : [];
+}
+
+function warehouseReferences(document: ConfigurationDocument, shape: readonly Problem[]): readonly Problem[] {
+  const { store, warehouse } = (document.value ?? {}) as Partial<ConfigurationInput>;
+  const isRight = warehouse !== undefined && !shape.some(({ path }) => overlaps(path, ['warehouse']) || overlaps(path, ['store']));
+  return isRight ? warehouseProblems(warehouse, store, Object.keys(streamsOf(document.value))) : [];
 }
 
 /** Unchecked: a check between fields only looks at those that were found right. */

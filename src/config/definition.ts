@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { WORKLOAD_IDENTITIES } from '../stream.ts';
 import { DAY, SECOND } from '../time.ts';
 import {
+  choice,
   duration,
   expression,
   field,
@@ -46,13 +48,24 @@ const warehouse = z.union(
     section({
       snowflake: section({
         account: name('the account, as ORG-NAME'),
-        role: name('a role'),
+        user: name('a user').optional().describe('The user that the key is of; workload identity needs none'),
+        role: name('a role').describe('The role of the loader'),
         warehouse: name('a warehouse'),
         database: name('a database'),
         schema: name('a schema'),
-        user: name('a user').optional(),
-        privateKey: secret().optional(),
-      }).describe('A Snowflake account, by key pair'),
+        privateKey: secret().optional().describe('Where the private key is, PKCS#8 in PEM'),
+        passphrase: secret().optional().describe('Where the passphrase of the private key is, if it has one'),
+        workloadIdentity: choice(WORKLOAD_IDENTITIES).optional().describe('Whose identity of this workload logs in, in place of a key'),
+        token: secret().optional().describe('Where the token of an OIDC identity is'),
+        storageIntegration: name('a storage integration').optional().describe('What the stage reads the bucket with'),
+        url: url('the http(s) address to connect to')
+          .optional()
+          .describe("In place of the account's own address: of a private link or a proxy"),
+        statementTimeout: duration(SECOND, 7 * DAY)
+          .optional()
+          .describe('How long a statement may take; default 10m'),
+        lockTimeout: duration(SECOND, DAY).optional().describe('How long a statement waits for a lock; default 1m'),
+      }).describe('A Snowflake account, by key pair or workload identity'),
     }),
   ],
   { error: 'expected duckdb:PATH, or a mapping with snowflake' },
@@ -61,7 +74,7 @@ const warehouse = z.union(
 const poll = section({
   every: duration(SECOND / 10, 31 * DAY)
     .optional()
-    .describe('Time between polls; default 5m'),
+    .describe('Time between polls; default 5m, for a Snowflake warehouse half the deadline where that is longer'),
   outOfOrder: duration(0, 366 * DAY)
     .optional()
     .describe('How late records may arrive out of order; default 2h'),
@@ -167,6 +180,9 @@ const stream = section({
     .optional()
     .describe('By name: a query of the warehouse whose rows are keys, to look up with `tidemark lookup --candidates NAME`'),
   latestBy: list(field(), 'columns').optional().describe('Columns that name the thing whose latest state the view STREAM_latest shows'),
+  clusterBy: field()
+    .optional()
+    .describe('In Snowflake: a time that never changes for a key, as created_at, by which the table is clustered and loads are bounded'),
   personal: list(dottedPath(), 'paths').optional().describe('Paths of personal data'),
   money: section({
     amount: dottedPath().describe('Path of the amount: a number, or a text that is one'),

@@ -6,10 +6,18 @@ import type { StreamInput } from './definition.ts';
 /** More than machines with a time service are ever apart, and little beside the bounds that it is added to. */
 const CLOCKS = 5 * MINUTE;
 
-/** @param input checked durations; what is left out takes its default. */
-export function pollOf(input: StreamInput['poll'] = {}): Poll {
-  const every = micros(input.every) ?? 5 * MINUTE;
+const EVERY = 5 * MINUTE;
+const DEADLINE = 15 * MINUTE;
+
+/**
+ * @param input checked durations; what is left out takes its default.
+ * @param isLoadDear whether each load costs about the same, however little it brings: then polls are as seldom as the deadline allows, with
+ *   as much time again to fetch, normalize and load.
+ */
+export function pollOf(input: StreamInput['poll'] = {}, isLoadDear = false): Poll {
+  const seldom = Math.floor((micros(input.deadline) ?? DEADLINE) / 2 / MINUTE) * MINUTE;
   const lateness = micros(input.lateness) ?? 48 * HOUR;
+  const every = micros(input.every) ?? (isLoadDear ? Math.max(EVERY, Math.min(seldom, lateness)) : EVERY);
   const outOfOrder = micros(input.outOfOrder) ?? Math.min(2 * HOUR, lateness);
   const clocks = micros(input.clocks) ?? CLOCKS;
   return {
@@ -19,7 +27,7 @@ export function pollOf(input: StreamInput['poll'] = {}): Poll {
     clocks,
     overlap: overlapOf(input.overlap, every, outOfOrderReach({ outOfOrder, clocks })),
     // A stream that is polled seldom cannot keep 15 minutes: it gets two polls' time.
-    deadline: micros(input.deadline) ?? Math.max(15 * MINUTE, 2 * every),
+    deadline: micros(input.deadline) ?? Math.max(DEADLINE, 2 * every),
     start: micros(input.start) ?? lateness,
   };
 }

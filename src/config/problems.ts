@@ -75,7 +75,8 @@ function valueAt(root: unknown, path: Path): unknown {
 }
 
 /** What stands under authorization may be a secret that was written where it does not belong. */
-const isSecretPlace = (path: Path): boolean => path.includes('auth') || path.includes('privateKey');
+const isSecretPlace = (path: Path): boolean =>
+  path.includes('auth') || (path[0] === 'warehouse' && ['privateKey', 'passphrase', 'token'].some((name) => path.includes(name)));
 
 const SHOWN_LIMIT = 80;
 

@@ -19,6 +19,7 @@ const STREAM_CHECKS: readonly ReferenceCheck[] = [
   { needs: [['key'], ['version']], check: columnProblems },
   { needs: [['key'], ['environment']], check: environmentProblems },
   { needs: [['latestBy']], check: latestProblems },
+  { needs: [['clusterBy'], ['version']], check: clusterProblems },
   { needs: [['personal']], check: personalProblems },
   { needs: [['contract']], check: contractProblems },
   { needs: [['poll']], check: pollProblems },
@@ -96,6 +97,14 @@ function latestProblems(stream: StreamInput): readonly Problem[] {
     if (RESERVED.has(name.toLowerCase())) return [{ path: ['latestBy', index], message: `"${name}" is a column of Tidemark's own` }];
     return all.indexOf(name) < index ? [{ path: ['latestBy', index], message: `"${name}" is named already` }] : [];
   });
+}
+
+/** What changes with every version cannot tell where a key's row is. */
+function clusterProblems({ clusterBy, version }: StreamInput): readonly Problem[] {
+  if (clusterBy === undefined) return [];
+  const path = ['clusterBy'];
+  if (RESERVED.has(clusterBy.toLowerCase())) return [{ path, message: `"${clusterBy}" is a column of Tidemark's own` }];
+  return version.includes(clusterBy) ? [{ path, message: `"${clusterBy}" changes with every version of a key` }] : [];
 }
 
 function personalProblems(stream: StreamInput): readonly Problem[] {

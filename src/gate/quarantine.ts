@@ -44,6 +44,23 @@ export function writeQuarantine(
   return storeRecords(store, quarantineKey(stream, batch), records, scratch);
 }
 
+/** Records of one batch, `most` of them at most, without what they say; none where nothing was refused. */
+export async function readBatchQuarantine(
+  store: ObjectStore,
+  { stream, id }: { readonly stream: string; readonly id: string },
+  most: number,
+  scratch?: string,
+): Promise<readonly { readonly page: string; readonly position: number; readonly rule: string; readonly contentHash: string }[]> {
+  const key = quarantineKey(stream, id);
+  const found: { page: string; position: number; rule: string; contentHash: string }[] = [];
+  if ((await store.head(key)) === null) return found;
+  const visit = ({ page, position, rule, id: contentHash }: QuarantinedRecord): void => {
+    if (found.length < most) found.push({ page, position, rule, contentHash });
+  };
+  await visitRecords(store, key, visit, scratch);
+  return found;
+}
+
 /** One entry a content, the oldest first. Bodies are not kept in memory. */
 export async function listQuarantine(store: ObjectStore, stream: string): Promise<readonly QuarantineEntry[]> {
   const entries = new Map<string, QuarantineEntry>();

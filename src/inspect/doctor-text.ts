@@ -13,11 +13,9 @@ export function formatDoctor(checks: readonly Check[], paint: Paint = plain): st
   return [...lines, '', summary(checks, paint)].join('\n');
 }
 
-function summary(checks: readonly Check[], paint: Paint): string {
+export function summary(checks: readonly Check[], paint: Paint, well = 'Everything is reachable and allowed.'): string {
   const failed = checks.filter((check) => check.state === 'failed').length;
   const warnings = checks.filter((check) => check.state === 'warning').length;
   if (failed > 0) return paint('bad', `${plural(failed, 'check')} failed.`);
-  return warnings > 0
-    ? paint('warn', `Nothing failed; ${plural(warnings, 'warning')}.`)
-    : paint('good', 'Everything is reachable and allowed.');
+  return warnings > 0 ? paint('warn', `Nothing failed; ${plural(warnings, 'warning')}.`) : paint('good', well);
 }

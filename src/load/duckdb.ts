@@ -39,6 +39,7 @@ export interface DuckDBWarehouseOptions extends Omit<EngineOptions, 'readOnly'> 
  */
 export class DuckDBWarehouse implements Warehouse {
   readonly url: string;
+  readonly readsStore = false;
   readonly #options: DuckDBWarehouseOptions;
   readonly #clock: Clock;
   readonly #sessions: Sessions;

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
-import { TidemarkError } from '../errors.ts';
+import type { Batch } from '../manifest/documents.ts';
 import type { WarehouseConfig } from '../stream.ts';
 import { DuckDBWarehouse } from './duckdb.ts';
-import type { Warehouse } from './warehouse.ts';
+import type { QuarantinedPlace, Warehouse } from './warehouse.ts';
 
 export interface WarehouseEffects {
   readonly clock: Clock;
@@ -12,15 +12,14 @@ export interface WarehouseEffects {
   readonly tempDirectory: string;
   /** How long to wait for another process that has the warehouse open; a minute where it is not given. */
   readonly lockWaitMs?: number;
+  /** Records of a batch that may not enter, for a warehouse that lists them. */
+  readonly quarantined?: (batch: Batch) => Promise<readonly QuarantinedPlace[]>;
 }
 
-/** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. @throws CONFIG for a kind that is not there. */
-// oxlint-disable-next-line require-await
+/** Touches nothing yet: the warehouse is opened by the first thing that is asked of it. */
 export async function openWarehouse(config: WarehouseConfig, effects: WarehouseEffects): Promise<Warehouse> {
   if (config.kind === 'duckdb') return new DuckDBWarehouse({ path: config.path, ...effects });
-  throw new TidemarkError({
-    code: 'CONFIG',
-    message: 'A Snowflake warehouse is not available in this version of Tidemark',
-    hint: 'Set `warehouse: duckdb:<path>`. The raw pages that are landed by then can be replayed into Snowflake later.',
-  });
+  // Only where it is used: its SDK is not installed everywhere.
+  const { SnowflakeWarehouse } = await import('./snowflake/warehouse.ts');
+  return new SnowflakeWarehouse({ config, ...effects });
 }

@@ -17,6 +17,7 @@ const SAMPLES = 5;
 /**
  * What a load would change, told without changing it.
  * @param table null where the stream has none yet: every row is inserted then.
+ * @param known schema that has the rows of both, where the table's own does not tell its types.
  */
 export async function previewLoad(
   engine: Engine,
@@ -24,9 +25,10 @@ export async function previewLoad(
   batch: Batch,
   files: readonly string[],
   table: StreamTable | null,
+  known: RecordSchema | null = null,
 ): Promise<LoadPreview> {
-  const wider = table ? unionSchemas(table.schema, batch.schema) : batch.schema;
-  const statements = table ? evolveTable(stream, table.schema, wider) : [];
+  const wider = known ?? (table ? unionSchemas(table.schema, batch.schema) : batch.schema);
+  const statements = table && !known ? evolveTable(stream, table.schema, wider) : [];
   if (files.length === 0) return { statements, same: 0, days: [], fields: [], money: [], samples: [] };
   const transforms = table !== null && (await engine.rows(sql.hasTransforms())).length > 0;
   await engine.run(changes.saveChanges({ stream, batch, files, table: table?.schema ?? null, wider, transforms }));

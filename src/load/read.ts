@@ -3,9 +3,9 @@ import { jsonSql } from '../schema/json-sql.ts';
 import { LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal } from '../sql.ts';
 import type { Stream } from '../stream.ts';
-import { formatInstant } from '../time.ts';
 import { keyNames, tableSql, versionNames } from './curated.ts';
 import { jsonAt, NOWHERE, type Place, placeOf } from './place.ts';
+import { rowJson } from './row-json.ts';
 import * as sql from './statements.ts';
 import { numberOf, numberOrNull, textOf } from './values.ts';
 import type { CuratedIdentity, CuratedRow, LedgerEntry, MoneyTally, TableSummary } from './warehouse.ts';
@@ -67,44 +67,23 @@ const numbered = (letter: string, names: readonly string[]): string[] =>
 const ROW_TAIL = [OVERFLOW, ...Object.values(LINEAGE)].map(identifier);
 
 function curatedRow(stream: Stream, schema: RecordSchema, row: EngineRow): CuratedRow {
-  return {
+  const versions = stream.version.map((_, index) => row[`v${index}`]);
+  const curated = {
     key: stream.key.map((_, index) => textOf(row[`k${index}`])),
-    version: stream.version.map((_, index) => numberOf(row[`v${index}`])),
+    version: versions.map(numberOf),
     contentHash: textOf(row[LINEAGE.contentHash]),
     page: textOf(row[LINEAGE.page]),
     position: numberOf(row[LINEAGE.position]),
     batch: textOf(row[LINEAGE.batch]),
     loadedAt: numberOf(row[LINEAGE.loadedAt]),
-    row: rowJson(stream, schema, row),
   };
+  const fields = schema.fields.map((_, index) => row[`f${index}`] as string | null);
+  const parts = { ...curated, versionText: versions.map(textOf), fields, overflow: overflowOf(row[OVERFLOW]) };
+  return { ...curated, row: rowJson(stream, schema, parts) };
 }
 
-/** Columns in the order of the table's description; those without a value are left out, as everywhere in canonical JSON. */
-function rowJson(stream: Stream, schema: RecordSchema, row: EngineRow): string {
-  const parts: (readonly [name: string, json: string | null])[] = [
-    ...keyNames(stream).map((name, index) => [name, JSON.stringify(row[`k${index}`])] as const),
-    ...versionNames(stream).map((name, index) => [name, versionJson(row[`v${index}`], index)] as const),
-    ...schema.fields.map(({ name }, index) => [name, row[`f${index}`] as string | null] as const),
-    [OVERFLOW, overflowJson(row[OVERFLOW])],
-    [LINEAGE.page, JSON.stringify(row[LINEAGE.page])],
-    [LINEAGE.position, JSON.stringify(row[LINEAGE.position])],
-    [LINEAGE.contentHash, JSON.stringify(row[LINEAGE.contentHash])],
-    [LINEAGE.batch, JSON.stringify(row[LINEAGE.batch])],
-    [LINEAGE.loadedAt, versionJson(row[LINEAGE.loadedAt], 0)],
-  ];
-  return objectJson(parts.filter((part): part is readonly [string, string] => part[1] !== null));
-}
-
-const objectJson = (parts: readonly (readonly [name: string, json: string])[]): string =>
-  `{${parts.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`;
-
-const versionJson = (value: EngineValue | undefined, index: number): string =>
-  index === 0 ? JSON.stringify(formatInstant(numberOf(value))) : textOf(value);
-
-function overflowJson(value: EngineValue | undefined): string | null {
-  if (!Array.isArray(value)) return null;
-  return objectJson(value.map((entry: { key: string; value: string }) => [entry.key, entry.value] as const));
-}
+const overflowOf = (value: EngineValue | undefined): (readonly [name: string, json: string])[] =>
+  Array.isArray(value) ? value.map((entry: { key: string; value: string }) => [entry.key, entry.value] as const) : [];
 
 export async function* readRows(engine: Engine, stream: Stream): AsyncIterable<CuratedIdentity> {
   const versions = versionNames(stream).map(

@@ -12,6 +12,9 @@ import type { Stream } from '../stream.ts';
 export interface Warehouse {
   readonly url: string;
 
+  /** Whether it reads the batches' files from the store itself, by their keys: then none are brought to this machine for `load`. */
+  readonly readsStore: boolean;
+
   /**
    * Creates what a stream needs and evolves its curated table to hold `schema`; both idempotent. Fields are added in place; a widened
    * one keeps every value (schema/convert.ts). A table that is already wider stays as it is.
@@ -25,7 +28,7 @@ export interface Warehouse {
   /**
    * Loads one batch, exactly once in effect: merge, ledger, audit and watermark in one transaction, guarded by the fence. A batch that
    * the ledger holds is left alone (`outcome: 'already'`), but the watermark still moves.
-   * @param files local paths of `batch.files`, in that order.
+   * @param files local paths of `batch.files`, in that order; none where it reads the store itself.
    * @param watermark the stream's watermark once this batch is in, or null to leave it; it never moves back.
    * @throws FENCED where another loader took the fence; CORRUPT where a file's rows are not what the batch says; then nothing changed.
    */
@@ -64,6 +67,14 @@ export interface Warehouse {
   query(sql: string): Promise<readonly Record<string, unknown>[]>;
 
   close(): Promise<void>;
+}
+
+/** Where a record stands that may not enter, and why: nothing of what it says. */
+export interface QuarantinedPlace {
+  readonly page: string;
+  readonly position: number;
+  readonly rule: string;
+  readonly contentHash: string;
 }
 
 export interface LedgerEntry {

@@ -9,7 +9,7 @@ import type { FetchEffects, FetchProgress } from '../fetch/effects.ts';
 import { watchingClock } from '../fetch/partner-clock.ts';
 import { secretReference } from '../fetch/request.ts';
 import { sharedDesk } from '../fetch/shared-budget.ts';
-import { writeQuarantine } from '../gate/quarantine.ts';
+import { readBatchQuarantine, writeQuarantine } from '../gate/quarantine.ts';
 import { openWarehouse } from '../load/open.ts';
 import type { Warehouse } from '../load/warehouse.ts';
 import type { Log } from '../log.ts';
@@ -57,6 +57,8 @@ export interface ContextOptions {
 
 /** Memory of DuckDB's warehouse on this machine, beside the normalizer's threads. */
 const WAREHOUSE_MEMORY_BYTES = 512 * 1024 * 1024;
+/** Quarantined records of one batch that a warehouse lists; where there are more, the store has all of them. */
+const LISTED_QUARANTINE = 10_000;
 
 /** @throws STORE, STORE_UNSAFE where the store cannot be written or does not keep its promises; CONFIG. */
 export async function openContext(configuration: Configuration, options: ContextOptions): Promise<Context> {
@@ -71,6 +73,7 @@ export async function openContext(configuration: Configuration, options: Context
     threads: workers.threads,
     memoryBytes: WAREHOUSE_MEMORY_BYTES,
     tempDirectory: scratch,
+    quarantined: (batch) => readBatchQuarantine(store, batch, LISTED_QUARANTINE, scratch),
   });
   const http = createHttpClient(clock);
   let pool: Pool | null = null;

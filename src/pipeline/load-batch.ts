@@ -12,19 +12,28 @@ import { noteBreaches } from './breach.ts';
 import type { Context } from './context.ts';
 
 /**
- * Brings a batch's files to this machine, checks each against its hash, and loads them. What it brings to certified hours is noted before;
+ * Brings a batch's files to this machine, unless the warehouse reads them itself, checks each against its hash, and loads them. What it brings to certified hours is noted before;
  * and after, for hours that were certified meanwhile by a process that did not know of it.
  */
-export async function loadBatch(context: Context, stream: Stream, batch: Batch, watermark: Micros | null): Promise<LoadOutcome> {
-  return withBatchFiles(context, batch, async (files) => {
-    const noted = await noteBreaches(context, stream, batch);
-    await context.warehouse.migrate(stream, batch.schema);
-    const outcome = await context.warehouse.load(stream, batch, files, watermark);
-    const { inserted, updated, unchanged } = outcome;
-    context.log.info({ stream: stream.name, batch: batch.id, outcome: outcome.outcome, inserted, updated, unchanged }, 'batch loaded');
-    await noteBreaches(context, stream, batch, noted);
-    return outcome;
-  });
+export function loadBatch(context: Context, stream: Stream, batch: Batch, watermark: Micros | null): Promise<LoadOutcome> {
+  if (context.warehouse.readsStore) return loadFiles(context, stream, batch, [], watermark);
+  return withBatchFiles(context, batch, (files) => loadFiles(context, stream, batch, files, watermark));
+}
+
+async function loadFiles(
+  context: Context,
+  stream: Stream,
+  batch: Batch,
+  files: readonly string[],
+  watermark: Micros | null,
+): Promise<LoadOutcome> {
+  const noted = await noteBreaches(context, stream, batch);
+  await context.warehouse.migrate(stream, batch.schema);
+  const outcome = await context.warehouse.load(stream, batch, files, watermark);
+  const { inserted, updated, unchanged } = outcome;
+  context.log.info({ stream: stream.name, batch: batch.id, outcome: outcome.outcome, inserted, updated, unchanged }, 'batch loaded');
+  await noteBreaches(context, stream, batch, noted);
+  return outcome;
 }
 
 /** Brings a batch's files to this machine for as long as `work` takes, each checked against its hash. @throws CORRUPT. */

@@ -161,14 +161,37 @@ describe('stores and warehouses', () => {
     expect(store('{ url: "s3://lake", tags: false }')).toEqual({ ...plain, prefix: '', tags: false });
   });
 
-  test('R17: a warehouse is a DuckDB file or Snowflake', () => {
-    const snowflake = '{ snowflake: { account: a-b, role: R, warehouse: W, database: D, schema: S, privateKey: "file:./key.p8" } }';
-    expect(parseConfiguration(around({ warehouse: snowflake }), PATH, {}).warehouse).toMatchObject({
+  test('R17: a warehouse is a DuckDB file or Snowflake, which a key pair or a workload identity logs in to', () => {
+    const warehouse = (login: string) =>
+      parseConfiguration(
+        around({
+          store: 's3://lake/x',
+          warehouse: `{ snowflake: { account: a-b, role: R, warehouse: W, database: D, schema: S, ${login} } }`,
+        }),
+        PATH,
+        {},
+      ).warehouse;
+    expect(warehouse('user: u, privateKey: "file:./key.p8", passphrase: "env:PASSPHRASE"')).toMatchObject({
       kind: 'snowflake',
       account: 'a-b',
       schema: 'S',
-      user: undefined,
+      user: 'u',
       privateKey: { reference: 'file:./key.p8' },
+      passphrase: { reference: 'env:PASSPHRASE' },
+      workloadIdentity: undefined,
+      url: undefined,
+      statementTimeout: 10 * MINUTE,
+      lockTimeout: MINUTE,
+    });
+    const identity = 'workloadIdentity: oidc, token: "file:/run/token", url: "https://p.example/", statementTimeout: 1h, lockTimeout: 30s';
+    expect(warehouse(identity)).toMatchObject({
+      user: undefined,
+      privateKey: undefined,
+      workloadIdentity: 'oidc',
+      token: { reference: 'file:/run/token' },
+      url: 'https://p.example',
+      statementTimeout: 60 * MINUTE,
+      lockTimeout: MINUTE / 2,
     });
   });
 });

@@ -126,6 +126,40 @@ describe('a wrong configuration', () => {
   });
 });
 
+describe('a Snowflake warehouse', () => {
+  const problems = (login: string, store = 's3://lake/x') =>
+    problemsOf(around({ store, warehouse: `{ snowflake: { account: a, role: r, warehouse: w, database: d, schema: s, ${login} } }` })).map(
+      withoutPlace,
+    );
+  const KEY = 'user: u, privateKey: env:K';
+
+  test.each([
+    ['url: "https://x.example"', 'warehouse.snowflake: names no login: write privateKey, or workloadIdentity'],
+    ['privateKey: env:K', 'warehouse.snowflake: names no user: a key pair is that of a user'],
+    [`${KEY}, workloadIdentity: aws`, 'warehouse.snowflake.workloadIdentity: stands beside privateKey: one of them logs in'],
+    ['workloadIdentity: aws, passphrase: env:P', 'warehouse.snowflake.passphrase: has no meaning without privateKey'],
+    ['workloadIdentity: aws, token: env:T', 'warehouse.snowflake.token: has no meaning without workloadIdentity: oidc'],
+    ['workloadIdentity: oidc', 'warehouse.snowflake.workloadIdentity: needs a token beside it'],
+    ['workloadIdentity: ibm', 'warehouse.snowflake.workloadIdentity: expected one of aws, azure, gcp, oidc, got "ibm"'],
+    [`${KEY}, lockTimeout: 0s`, 'warehouse.snowflake.lockTimeout: expected a duration from 1s to 1d, as 90s, 5m, 48h or 7d, got "0s"'],
+  ])('%s: %s', (login, problem) => {
+    expect(problems(login)).toEqual([problem]);
+  });
+
+  test('keeps some names of streams for its own tables', () => {
+    const warehouse = `{ snowflake: { account: a, role: r, warehouse: w, database: d, schema: s, ${KEY} } }`;
+    const named = (name: string) =>
+      problemsOf(around({ store: 's3://lake/x', warehouse }).replace(/^ {2}s:$/m, `  ${name}:`)).map(withoutPlace);
+    for (const name of ['tidemark_ledger', 'payments__rows']) expect(named(name)[0]).toMatch(/is kept for tables of Tidemark in Snowflake/);
+    expect(named('tidemarks')).toEqual([]);
+  });
+
+  test('reads a bucket, not a folder', () => {
+    expect(problems(KEY)).toEqual([]);
+    expect(problems(KEY, 'file:./data')).toEqual(['store: is a folder, which Snowflake cannot read: its stage needs s3://BUCKET/PREFIX']);
+  });
+});
+
 describe('R16: a literal secret', () => {
   const SECRET = 'sk_live_4242424242';
   test.each([
@@ -149,6 +183,10 @@ describe('R16: a literal secret', () => {
       'a private key',
       around({ warehouse: `{ snowflake: { account: a, role: r, warehouse: w, database: d, schema: s, privateKey: ${SECRET} } }` }),
     ],
+    [
+      'a passphrase',
+      around({ warehouse: `{ snowflake: { account: a, role: r, warehouse: w, database: d, schema: s, passphrase: ${SECRET} } }` }),
+    ],
     ['bad YAML behind it', around({ source: `query: { since: s, page: p }\nresponse: { records: $ }\nauth: { bearer: "x" ${SECRET} }` })],
   ])('%s is refused without being printed', (_, text) => {
     const problems = problemsOf(text);
@@ -171,6 +209,8 @@ describe('fields that do not fit together', () => {
   test.each([
     ['key: []\nversion: [at]', 'streams.s.key: expected at least one column, got an empty list'],
     ['key: [id]\nversion: []', 'streams.s.version: expected at least the time column, got an empty list'],
+    ['key: [id]\nversion: [at]\nclusterBy: at', 'streams.s.clusterBy: "at" changes with every version of a key'],
+    ['key: [id]\nversion: [at]\nclusterBy: _page', 'streams.s.clusterBy: "_page" is a column of Tidemark\'s own'],
     ['key: [id, ID]\nversion: [at]', 'streams.s.key[1]: "ID" is named already, in key'],
     ['key: [id]\nversion: [at, id]', 'streams.s.version[1]: "id" is named already, in key'],
     ['key: [_page]\nversion: [at]', 'streams.s.key[0]: "_page" is a column of Tidemark\'s own'],

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { openEngine } from '../../src/engine.ts';
 import { TidemarkError } from '../../src/errors.ts';
-import { openWarehouse } from '../../src/load/open.ts';
 import { HOUR } from '../../src/time.ts';
 import { number } from '../support/canonical-json.ts';
 import { integer, text } from '../support/typed-sql.ts';
@@ -139,24 +138,6 @@ describe('the watermark', () => {
     await warehouse.advance('settlements', START);
     expect(await warehouse.watermark('payments')).toBe(START + HOUR);
     expect(await warehouse.watermark('settlements')).toBe(START);
-  });
-});
-
-test('a Snowflake warehouse is refused by name', async () => {
-  const snowflake = {
-    kind: 'snowflake',
-    account: 'a',
-    role: 'r',
-    warehouse: 'w',
-    database: 'd',
-    schema: 's',
-    user: undefined,
-    privateKey: undefined,
-  } as const;
-  const effects = { clock: manualClock(), threads: 1, memoryBytes: 256 << 20, tempDirectory: bench.folder };
-  await expect(openWarehouse(snowflake, effects)).rejects.toMatchObject({
-    code: 'CONFIG',
-    message: expect.stringMatching(/not available in this version/),
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock, Micros } from '../../src/clock.ts';
 import { type Engine, openEngine } from '../../src/engine.ts';
 import { DuckDBWarehouse } from '../../src/load/duckdb.ts';
+import type { Warehouse } from '../../src/load/warehouse.ts';
 import type { Batch } from '../../src/manifest/documents.ts';
 import { duckdbType } from '../../src/schema/duckdb-types.ts';
 import type { RecordSchema } from '../../src/schema/types.ts';
@@ -106,10 +107,16 @@ export const schemaOf = (version: number, types: Parameters<typeof membersOf>[0]
 });
 
 /** A folder with a warehouse and an engine that writes Parquet files. */
-export interface Bench {
+export interface LoadBench {
   readonly folder: string;
-  readonly path: string;
   readonly engine: Engine;
+  open(): Warehouse;
+  /** Writes a batch as the normalizer would: each key once. */
+  batch(id: string, schema: RecordSchema, observations: readonly Observation[], change?: Partial<Batch>): Promise<WrittenBatch>;
+}
+
+export interface Bench extends LoadBench {
+  readonly path: string;
   readonly clock: Clock;
   open(change?: {
     readonly lockWaitMs?: number;
@@ -117,8 +124,6 @@ export interface Bench {
     readonly path?: string;
     readonly open?: typeof openEngine;
   }): DuckDBWarehouse;
-  /** Writes a batch as the normalizer would: each key once. */
-  batch(id: string, schema: RecordSchema, observations: readonly Observation[], change?: Partial<Batch>): Promise<WrittenBatch>;
   close(): Promise<void>;
 }
 
@@ -234,7 +239,7 @@ export const observe = (id: string, version: number, fields: Record<string, Json
 const LINEAGE_COLUMNS = ['_page', '_position', '_batch', '_loaded_at'];
 
 /** Every row of the curated table, byte for byte but for its lineage. */
-export async function tableOf(warehouse: DuckDBWarehouse, stream: Stream): Promise<string[]> {
+export async function tableOf(warehouse: Warehouse, stream: Stream): Promise<string[]> {
   const rows = await warehouse.find(stream, [null, null]);
   return rows.map(({ row }) => LINEAGE_COLUMNS.reduce(withoutColumn, row));
 }
