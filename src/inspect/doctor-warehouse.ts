@@ -70,16 +70,22 @@ type Verdict = Pick<Check, 'state' | 'found' | 'hint'>;
 
 async function judged(item: Item, statements: readonly string[], sessionOf: (step: Step) => SnowflakeSession): Promise<Verdict> {
   const answers: Answer[] = [];
+  const waiting = new Map<number, Promise<Answer>>();
   for (const [index, step] of item.steps.entries()) {
-    const answer = await ask(sessionOf(step), statements[index] ?? '', step.twice);
+    const asked = ask(sessionOf(step), statements[index] ?? '', step.twice);
+    if (step.waits) waiting.set(index, asked);
+    const answer = step.waits ? UNANSWERED : await asked;
     answers.push(answer);
     if (answer.number !== undefined && !step.mayFail) return refused(item, answer, statements[index] ?? '');
   }
+  for (const [index, answer] of waiting) answers[index] = await answer;
   const last = answers.findLast((answer, index) => !isEnd(item.steps[index]) || answer.number !== undefined);
   if (item.judge(answers)) return { state: 'ok', found: describeAnswer(last), hint: null };
   if (item.optional !== undefined && last?.number !== undefined) return notTried(item.optional, last);
   return { state: 'failed', found: describeAnswer(last), hint: item.otherwise };
 }
+
+const UNANSWERED: Answer = { rows: [] };
 
 /** A transaction's end says nothing. */
 const isEnd = (step: Step | undefined): boolean => step?.sql === 'ROLLBACK';

@@ -1,4 +1,4 @@
-import { type Answer, type Item, lastValue, says, step } from './item.ts';
+import { type Answer, type Item, lastValue, mayFail, says, step } from './item.ts';
 
 /** The file that the items read: one row, made by the same engine and with the same settings as the files of batches. */
 export const FILE_ROW = `SELECT CAST('1234567890123456789012345678.1234567890' AS DECIMAL(38, 10)) AS "amount",
@@ -38,6 +38,23 @@ export const FILES: readonly Item[] = [
     judge: says('2'),
     otherwise:
       'A staging table that a killed load has filled stays empty at the next try: the load ends with CORRUPT, since the rows are not those of the batch.',
+  },
+  {
+    name: 'COPY names the file that it has loaded, and how many rows it had',
+    steps: [step(table('"N" VARCHAR')), step(copy('"N"', '$1:"name"::VARCHAR'))],
+    expected: '`file` ends in the key of the file, `rows_loaded` is 1',
+    judge: (answers) => {
+      const { file, rows_loaded: loaded } = answers.at(-1)?.rows?.[0] ?? {};
+      return /(^|\/)probe\/[0-9a-f-]+\.parquet$/.test(file ?? '') && loaded === '1';
+    },
+    otherwise: 'Every load ends with CORRUPT, since its files cannot be told apart. Nothing is loaded wrongly.',
+  },
+  {
+    name: 'a named file that is not there is an error',
+    steps: [step(table('"N" VARCHAR')), mayFail(copy('"N"', '$1:"name"::VARCHAR').replace('{FILE}', '{FILE}.none'))],
+    expected: 'an error',
+    judge: (answers) => answers.at(-1)?.number !== undefined,
+    otherwise: 'Harmless: the loader counts the rows of each file, and ends with CORRUPT where one is missing.',
   },
   {
     name: 'a DECIMAL(38, x) of Parquet keeps its digits',

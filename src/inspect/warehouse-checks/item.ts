@@ -24,6 +24,8 @@ export interface Step {
   readonly second?: true;
   /** Sent once more under the same request id, as the driver does where an answer was lost. */
   readonly twice?: true;
+  /** Waits for a lock of the other session: what it answers is taken when all other steps are done. */
+  readonly waits?: true;
   /** Goes on where it fails: the failure is part of the answer. */
   readonly mayFail?: true;
 }
@@ -50,4 +52,5 @@ export const step = (sql: string): Step => ({ sql });
 export const mayFail = (sql: string): Step => ({ sql, mayFail: true });
 export const second = (sql: string): Step => ({ sql, second: true });
 export const secondMayFail = (sql: string): Step => ({ sql, second: true, mayFail: true });
+export const secondWaits = (sql: string): Step => ({ sql, second: true, waits: true, mayFail: true });
 export const sentTwice = (sql: string): Step => ({ sql, twice: true });

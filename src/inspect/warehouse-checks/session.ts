@@ -21,6 +21,20 @@ export const SESSIONS: readonly Item[] = [
     optional: 'the role may not read its own history',
   },
   {
+    name: 'columns and views are made with their comments',
+    steps: [
+      step("CREATE OR REPLACE TRANSIENT TABLE {T} (\"A\" NUMBER(38,0) NOT NULL COMMENT 'a') COMMENT = 't'"),
+      step('ALTER TABLE {T} ADD COLUMN "B" VARCHAR COMMENT \'b\', "C" NUMBER(38,2) COMMENT \'c\''),
+      step('CREATE OR REPLACE VIEW {U} ("A" COMMENT \'a\', "B" COMMENT \'b\') COPY GRANTS COMMENT = \'v\' AS SELECT "A", "B" FROM {T}'),
+      step('SELECT COUNT(*) AS "N" FROM {U}'),
+      step('DROP VIEW {U}'),
+    ],
+    expected: 'all are accepted, and the count is 0',
+    judge: (answers) => answers[3]?.rows?.[0]?.['N'] === '0',
+    otherwise: 'The table of a stream cannot be made: the first load fails before anything is loaded.',
+    refused: 'The table of a stream cannot be made: the first load fails before anything is loaded.',
+  },
+  {
     name: 'OBJECT_INSERT leaves out what is NULL',
     steps: [step(`SELECT TO_JSON(OBJECT_INSERT(OBJECT_CONSTRUCT('a', 1), 'b', NULL, TRUE)) AS "V"`)],
     expected: '{"a":1}',

@@ -1,4 +1,4 @@
-import { failsWith, type Item, mayFail, says, second, secondMayFail, sentTwice, step } from './item.ts';
+import { failsWith, type Item, mayFail, says, second, secondMayFail, secondWaits, sentTwice, step } from './item.ts';
 
 const TABLE = 'CREATE OR REPLACE TRANSIENT TABLE {T} ("ID" NUMBER(38,0), "V" VARCHAR)';
 const ONE = `INSERT INTO {T} ("ID", "V") SELECT 1, 'a'`;
@@ -56,6 +56,22 @@ export const TRANSACTIONS: readonly Item[] = [
     expected: 'error 000625 in the second session',
     judge: (answers) => answers[5]?.number === '000625',
     otherwise: 'A load that waits in vain is told as an unknown error, not as WAREHOUSE_BUSY; it is tried again all the same.',
+  },
+  {
+    name: 'an UPDATE that waited for a lock sees what was committed meanwhile',
+    steps: [
+      step('CREATE OR REPLACE TRANSIENT TABLE {T} ("TOKEN" NUMBER(38,0))'),
+      step('INSERT INTO {T} SELECT 1'),
+      step('BEGIN'),
+      step('UPDATE {T} SET "TOKEN" = "TOKEN" + 1'),
+      secondWaits('UPDATE {T} SET "TOKEN" = "TOKEN" WHERE "TOKEN" = 1'),
+      mayFail('CALL SYSTEM$WAIT(3)'),
+      step('COMMIT'),
+      step('SELECT "TOKEN" FROM {T}'),
+    ],
+    expected: '`number of rows updated` of the second session is 0, and the token is 2',
+    judge: (answers) => answers[4]?.rows?.[0]?.['number of rows updated'] === '0' && answers.at(-1)?.rows?.[0]?.['TOKEN'] === '2',
+    otherwise: 'The fence keeps nobody out: run one process a stream, and never a backfill beside a live run, on this account.',
   },
   {
     name: 'a statement that is sent again under its request id is run once',
