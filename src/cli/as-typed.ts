@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Commands that have commands of their own: options come after those. */
-const GROUPS = 'dead-letter|quarantine|held|schema';
+const GROUPS = 'dead-letter|quarantine|held|schema|warehouse';
 /** Those that the program tells somebody to type. */
 const SINGLE = 'run|fetch|normalize|load|backfill|replay|status|why|verify|agree|doctor|lookup|serve|scorecard';
 const COMMAND = new RegExp(`(?<![\\w/-])tidemark ((?:${GROUPS})(?: [a-z]+)?|${SINGLE})(?![\\w-])`, 'g');
