@@ -8,7 +8,7 @@ import { batchKey, batchPrefix } from '../../src/store/keys.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { s3Client, s3Store } from '../../src/store/s3.ts';
 import { DAY, SECOND } from '../../src/time.ts';
-import { type Bench, makeBench, manualClock, observe, START, schemaOf } from '../load/support.ts';
+import { type Bench, clockOfSeconds, makeBench, observe, START, schemaOf } from '../load/support.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 import { keyPair } from '../support/snowflake/driver.ts';
 import { type SnowflakeServer, startSnowflakeServer } from '../support/snowflake/server.ts';
@@ -49,7 +49,7 @@ beforeAll(async () => {
     databases: { DB: ['SC'] },
     warehouses: ['WH'],
     readStaged: async (url) => (await store.get(url.replace('s3://bucket/prefix/', '')))?.body ?? null,
-    clock: manualClock(),
+    clock: clockOfSeconds(),
   });
   writeFileSync(join(folder, 'key.pem'), privateKey);
   writeFileSync(join(folder, 'tidemark.yaml'), CONFIGURATION(bucket.endpoint, server.url));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { doctorWarehouse, type WarehouseCheck } from '../../src/inspect/doctor-warehouse.ts';
 import { formatWarehouseDoctor } from '../../src/inspect/doctor-warehouse-text.ts';
 import { WAREHOUSE_ITEMS } from '../../src/inspect/warehouse-checks/index.ts';
@@ -14,20 +14,13 @@ import { openSession } from '../../src/load/snowflake/session.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Configuration, SnowflakeConfig } from '../../src/stream.ts';
 import { MINUTE } from '../../src/time.ts';
-import { manualClock } from '../load/support.ts';
+import { clockOfSeconds } from '../load/support.ts';
 import { keyPair } from '../support/snowflake/driver.ts';
 import { type SnowflakeServer, startSnowflakeServer } from '../support/snowflake/server.ts';
 
 const { privateKey, publicKey } = keyPair();
 const store = memoryStore();
 const scratch = mkdtempSync(join(tmpdir(), 'doctor-warehouse-'));
-/** A second's wait for a lock is over at once; a longer one lasts until the lock is free. */
-const passing = manualClock();
-const clock: Clock = {
-  ...passing,
-  sleep: (ms, signal) =>
-    ms <= 1000 ? passing.sleep(ms) : new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
-};
 let server: SnowflakeServer;
 let configuration: Configuration;
 let checks: readonly WarehouseCheck[];
@@ -38,7 +31,7 @@ beforeAll(async () => {
     databases: { DB: ['SC'] },
     warehouses: ['WH'],
     readStaged: async (url) => (await store.get(url.replace('s3://bucket/', '')))?.body ?? null,
-    clock,
+    clock: clockOfSeconds(),
   });
   const warehouse: SnowflakeConfig = {
     kind: 'snowflake',

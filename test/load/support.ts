@@ -30,6 +30,14 @@ export function manualClock(): Clock {
   };
 }
 
+/** A second passes at once; a longer wait lasts until it is given up: for a lock, until that is free. */
+export function clockOfSeconds(): Clock {
+  const clock = manualClock();
+  const forever = (signal?: AbortSignal): Promise<void> =>
+    new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+  return { ...clock, sleep: (ms, signal) => (ms <= 1000 ? clock.sleep(ms) : forever(signal)) };
+}
+
 export function makeStream(change: Partial<Stream> = {}): Stream {
   return {
     name: 'payments',
