@@ -14,7 +14,7 @@ import { openSession } from '../../src/load/snowflake/session.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Configuration, SnowflakeConfig } from '../../src/stream.ts';
 import { MINUTE } from '../../src/time.ts';
-import { clockOfSeconds } from '../load/support.ts';
+import { bucketConfig, clockOfSeconds } from '../load/support.ts';
 import { keyPair } from '../support/snowflake/driver.ts';
 import { type SnowflakeServer, startSnowflakeServer } from '../support/snowflake/server.ts';
 
@@ -50,16 +50,7 @@ beforeAll(async () => {
     statementTimeout: 10 * MINUTE,
     lockTimeout: MINUTE,
   };
-  const bucket = {
-    kind: 's3',
-    bucket: 'bucket',
-    prefix: '',
-    region: undefined,
-    endpoint: undefined,
-    pathStyle: false,
-    kmsKey: undefined,
-    tags: true,
-  } as const;
+  const bucket = bucketConfig();
   configuration = {
     path: 'tidemark.yaml',
     store: bucket,

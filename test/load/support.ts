@@ -10,7 +10,7 @@ import type { Batch } from '../../src/manifest/documents.ts';
 import { duckdbType } from '../../src/schema/duckdb-types.ts';
 import type { RecordSchema } from '../../src/schema/types.ts';
 import { identifier, literal } from '../../src/sql.ts';
-import type { Stream } from '../../src/stream.ts';
+import type { StoreConfig, Stream } from '../../src/stream.ts';
 import { formatInstant, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { canonical, type Json } from '../support/canonical-json.ts';
 import { membersOf, valueSql } from '../support/typed-sql.ts';
@@ -29,6 +29,18 @@ export function manualClock(): Clock {
     },
   };
 }
+
+/** The bucket that a stage reads, as the configuration has it. */
+export const bucketConfig = (prefix = ''): Extract<StoreConfig, { kind: 's3' }> => ({
+  kind: 's3',
+  bucket: 'bucket',
+  prefix,
+  region: undefined,
+  endpoint: undefined,
+  pathStyle: false,
+  kmsKey: undefined,
+  tags: true,
+});
 
 /** A second passes at once; a longer wait lasts until it is given up: for a lock, until that is free. */
 export function clockOfSeconds(): Clock {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { number } from '../support/canonical-json.ts';
-import { decimal, integer, json, list, struct, text } from '../support/typed-sql.ts';
+import { integer, json, struct, text } from '../support/typed-sql.ts';
 import { freshBench } from './fresh-bench.ts';
-import { tableSuite } from './suites/table.ts';
+import { loadWidening, tableSuite } from './suites/table.ts';
 import { makeStream, observe, schemaOf } from './support.ts';
 
 const bench = freshBench();
@@ -13,35 +12,7 @@ const schema = schemaOf(1, { amount: integer, note: text });
 describe('the table', () => {
   test('R10, R15: new members are added without a rewrite', async () => {
     const warehouse = bench.open();
-    const narrow = schemaOf(1, {
-      amount: integer,
-      payload: struct({ a: integer, deep: struct({ x: text }) }),
-      tags: list(struct({ id: integer })),
-    });
-    const wide = schemaOf(2, {
-      amount: decimal(38, 2),
-      extra: text,
-      payload: struct({ a: integer, b: text, deep: struct({ 'new "one"': decimal(18, 2), x: text }) }),
-      tags: list(struct({ id: integer, name: text })),
-    });
-    const old = [
-      observe('1', 1, { amount: number(5n, 0), payload: { a: number(1n, 0), deep: { x: 'x' } }, tags: [{ id: number(1n, 0) }, null] }),
-    ];
-    const late = [
-      observe('2', 1, {
-        amount: number(123n, 2),
-        extra: 'e',
-        payload: { a: null, b: 'b', deep: { 'new "one"': number(5n, 1) } },
-        tags: [],
-      }),
-    ];
-    const one = await bench.batch('one', narrow, old);
-    const two = await bench.batch('two', wide, late);
-    await warehouse.migrate(stream, narrow);
-    await warehouse.load(stream, one.batch, one.files, null);
-    await warehouse.migrate(stream, wide);
-    await warehouse.migrate(stream, narrow);
-    await warehouse.load(stream, two.batch, two.files, null);
+    await loadWidening(bench, warehouse);
     const audit = await warehouse.query("SELECT detail FROM tidemark.audit WHERE action = 'evolve'");
     const { statements } = JSON.parse(String(audit[0]?.['detail'])) as { statements: string[] };
     expect(statements.filter((statement) => statement.includes('payload'))).toEqual([

@@ -14,7 +14,7 @@ import { MINUTE } from '../../../src/time.ts';
 import { limitOf, startServer } from '../../support/fakesnow/choice.ts';
 import { keyPair } from '../../support/snowflake/driver.ts';
 import type { SnowflakeServer } from '../../support/snowflake/server.ts';
-import { type Bench, type LoadBench, makeBench, START } from '../support.ts';
+import { type Bench, bucketConfig, type LoadBench, makeBench, START } from '../support.ts';
 
 /** Whoever sleeps on this without being able to be woken goes on at once; a deadline passes only when the test says so. */
 export interface ManualClock extends Clock {
@@ -123,16 +123,7 @@ async function benchOn(
   };
   await server.sql(`CREATE SCHEMA "DB"."${schema}"`);
   const session = await openSession(config, clock);
-  const context = migrationContext(config, {
-    kind: 's3',
-    bucket: 'bucket',
-    prefix: schema,
-    region: undefined,
-    endpoint: undefined,
-    pathStyle: false,
-    kmsKey: undefined,
-    tags: true,
-  });
+  const context = migrationContext(config, bucketConfig(schema));
   await applyMigrations((statement) => session.rows(statement), context);
   await session.close();
   for (const statement of rowAccessStatements(context)) await server.sql(statement, schema);

@@ -4,7 +4,7 @@ import { migrationContext } from '../../../src/load/snowflake/migrations/index.t
 import { maskingStatements, personalFields } from '../../../src/load/snowflake/migrations/masking.ts';
 import { number } from '../../support/canonical-json.ts';
 import { decimal, integer, json, list, struct, text } from '../../support/typed-sql.ts';
-import { expectedTable, makeStream, observe, schemaOf, tableOf } from '../support.ts';
+import { bucketConfig, expectedTable, makeStream, observe, schemaOf, tableOf } from '../support.ts';
 import { snowflakeBench } from './bench.ts';
 
 const bench = snowflakeBench();
@@ -157,16 +157,7 @@ describe('a migration of the table', () => {
   test('R16: says of every column what it holds, and tags personal data', async () => {
     const people = makeStream({ personal: ['payload.email'] });
     const types = schemaOf(1, { payload: struct({ email: text }), raw: json });
-    const s3 = {
-      kind: 's3',
-      bucket: 'bucket',
-      prefix: '',
-      region: undefined,
-      endpoint: undefined,
-      pathStyle: false,
-      kmsKey: undefined,
-      tags: true,
-    } as const;
+    const s3 = bucketConfig();
     await expect(bench.open().migrate(people, types)).rejects.toMatchObject({
       code: 'WAREHOUSE',
       hint: expect.stringMatching(/administrator runs what `tidemark warehouse migrate --plan` prints/),

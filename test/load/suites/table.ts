@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Warehouse } from '../../../src/load/warehouse.ts';
 import { number } from '../../support/canonical-json.ts';
 import { decimal, integer, list, struct, text } from '../../support/typed-sql.ts';
 import { expectedTable, type LoadBench, makeStream, observe, START, schemaOf, tableOf } from '../support.ts';
@@ -6,41 +7,48 @@ import { expectedTable, type LoadBench, makeStream, observe, START, schemaOf, ta
 const stream = makeStream();
 const schema = schemaOf(1, { amount: integer, note: text });
 
+const NARROW = schemaOf(1, {
+  amount: integer,
+  payload: struct({ a: integer, deep: struct({ x: text }) }),
+  tags: list(struct({ id: integer })),
+});
+const WIDE = schemaOf(2, {
+  amount: decimal(38, 2),
+  extra: text,
+  payload: struct({ a: integer, b: text, deep: struct({ 'new "one"': decimal(18, 2), x: text }) }),
+  tags: list(struct({ id: integer, name: text })),
+});
+const OLD = [
+  observe('1', 1, { amount: number(5n, 0), payload: { a: number(1n, 0), deep: { x: 'x' } }, tags: [{ id: number(1n, 0) }, null] }),
+];
+const LATE = [
+  observe('2', 1, {
+    amount: number(123n, 2),
+    extra: 'e',
+    payload: { a: null, b: 'b', deep: { 'new "one"': number(5n, 1) } },
+    tags: [],
+  }),
+];
+
+/** A batch under a narrow schema, then one under a wider one. @returns what was observed, and the schema that holds it. */
+export async function loadWidening(bench: LoadBench, warehouse: Warehouse) {
+  const one = await bench.batch('one', NARROW, OLD);
+  const two = await bench.batch('two', WIDE, LATE);
+  await warehouse.migrate(stream, NARROW);
+  await warehouse.load(stream, one.batch, one.files, null);
+  await warehouse.migrate(stream, WIDE);
+  await warehouse.migrate(stream, NARROW);
+  await warehouse.load(stream, two.batch, two.files, null);
+  return { rows: [...OLD, ...LATE], wide: WIDE };
+}
+
 /** What every warehouse's curated table is, and how it is read. */
 export function tableSuite(bench: LoadBench): void {
   describe('the table', () => {
     test('R10, R15: it widens in place: rows that were there keep every value, and new members are added without a rewrite', async () => {
       const warehouse = bench.open();
-      const narrow = schemaOf(1, {
-        amount: integer,
-        payload: struct({ a: integer, deep: struct({ x: text }) }),
-        tags: list(struct({ id: integer })),
-      });
-      const wide = schemaOf(2, {
-        amount: decimal(38, 2),
-        extra: text,
-        payload: struct({ a: integer, b: text, deep: struct({ 'new "one"': decimal(18, 2), x: text }) }),
-        tags: list(struct({ id: integer, name: text })),
-      });
-      const old = [
-        observe('1', 1, { amount: number(5n, 0), payload: { a: number(1n, 0), deep: { x: 'x' } }, tags: [{ id: number(1n, 0) }, null] }),
-      ];
-      const late = [
-        observe('2', 1, {
-          amount: number(123n, 2),
-          extra: 'e',
-          payload: { a: null, b: 'b', deep: { 'new "one"': number(5n, 1) } },
-          tags: [],
-        }),
-      ];
-      const one = await bench.batch('one', narrow, old);
-      const two = await bench.batch('two', wide, late);
-      await warehouse.migrate(stream, narrow);
-      await warehouse.load(stream, one.batch, one.files, null);
-      await warehouse.migrate(stream, wide);
-      await warehouse.migrate(stream, narrow);
-      await warehouse.load(stream, two.batch, two.files, null);
-      expect(await tableOf(warehouse, stream)).toEqual(expectedTable([...old, ...late], wide));
+      const { rows, wide } = await loadWidening(bench, warehouse);
+      expect(await tableOf(warehouse, stream)).toEqual(expectedTable(rows, wide));
     });
 
     test('a field whose twin in another case comes moves into the overflow with all of its values', async () => {
