@@ -14,7 +14,6 @@ const FAULTS = { lost: 0.02, cut: 0.02, truncated: 0.02, slow: 0.02, throttled: 
 /** Three moments a world: what has just been put into the bucket, or is about to be (processes/die-at-s3.ts), or a statement. */
 const WORLDS = [
   ['before 1 page-000001\\.json\\.zst', 'after 2 receipt\\.json', 'after 1 records\\.ndjson\\.zst'],
-  ['before 1 manifest\\.json', 'after 1 schema\\.json', 'after 1 batch\\.json'],
   ['after 2 manifest\\.json', 'after 1 part-.*\\.parquet', 'after 3 ^COMMIT'],
 ] as const;
 
