@@ -1,5 +1,5 @@
 import type { Micros } from '../clock.ts';
-import { landBytes, landIndex, pageFacts, type Site } from '../landing/land.ts';
+import { type LandedBody, landBytes, landIndex, pageFacts, type Site } from '../landing/land.ts';
 import type { IndexRef, ManifestPage, PageVerdict, Receipt } from '../manifest/documents.ts';
 import { writeReceipt } from '../manifest/receipts.ts';
 import { compress } from '../store/compress.ts';
@@ -32,10 +32,17 @@ export async function landPage(job: WindowJob, landing: Landing, known: readonly
   const stored = await compress(landing.page.body);
   const same = known.find((answer) => answer.sha256 === landing.page.sha256);
   const site = siteOf(job);
-  const key = same?.key ?? (await landBytes(site, landing.slot, landing.page, stored));
+  const { key, storedSha256 } = same ? { key: same.key, storedSha256: null } : await landBytes(site, landing.slot, landing.page, stored);
   const index = await landIndex(site, landing.page, key);
-  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, key, stored.length, index));
-  return manifestPage(landing, key, index);
+  const landed = { key, storedSha256, storedBytes: stored.length, index };
+  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, landed));
+  return { slot: landing.slot, key, ...pageFacts(landing.page, storedSha256, index) };
+}
+
+/** What stands in the store of a page. */
+export interface Landed extends LandedBody {
+  readonly storedBytes: number;
+  readonly index: IndexRef | null;
 }
 
 const siteOf = (job: WindowJob): Site => ({ store: job.effects.store, stream: job.stream, generation: generationOf(job) });
@@ -43,10 +50,12 @@ const siteOf = (job: WindowJob): Site => ({ store: job.effects.store, stream: jo
 /** Notes that a slot's answer repeats the page at `earlier`: no bytes, a receipt only. */
 export async function landDuplicate(job: WindowJob, landing: Omit<Landing, 'verdict'>, earlier: string): Promise<void> {
   const key = receiptKey(pageKey(generationOf(job), landing.slot));
-  await writeReceipt(job.effects.store, key, receiptFor(job, { ...landing, verdict: 'duplicate' }, earlier, 0, null));
+  await writeReceipt(job.effects.store, key, receiptFor(job, { ...landing, verdict: 'duplicate' }, { key: earlier, ...NOTHING_LANDED }));
 }
 
-export function receiptFor(job: WindowJob, landing: Landing, key: string, storedBytes: number, index: IndexRef | null): Receipt {
+const NOTHING_LANDED = { storedSha256: null, storedBytes: 0, index: null } as const;
+
+export function receiptFor(job: WindowJob, landing: Landing, { key, storedSha256, storedBytes, index }: Landed): Receipt {
   const { slot, page, origin, cursorIn, size, verdict } = landing;
   return {
     format: 1,
@@ -57,7 +66,7 @@ export function receiptFor(job: WindowJob, landing: Landing, key: string, stored
     slot,
     page: key,
     verdict,
-    ...pageFacts(page, index),
+    ...pageFacts(page, storedSha256, index),
     storedBytes,
     cursorIn,
     cursorOut: page.next,
@@ -68,12 +77,6 @@ export function receiptFor(job: WindowJob, landing: Landing, key: string, stored
     landedAt: job.effects.clock.now(),
   };
 }
-
-const manifestPage = ({ slot, page }: Pick<Landing, 'slot' | 'page'>, key: string, index: IndexRef | null): ManifestPage => ({
-  slot,
-  key,
-  ...pageFacts(page, index),
-});
 
 /** A landed page that has no receipt, because the process that landed it died: measured again from its bytes. */
 export interface Orphan {
@@ -91,6 +94,6 @@ export async function writeRecoveredReceipt(job: WindowJob, orphan: Orphan, size
   const now: Micros = job.effects.clock.now();
   const origin: AnswerOrigin = { url: orphan.url, status: 200, requestId: null, attempts: 0, requestedAt: now };
   const index = await landIndex(siteOf(job), orphan.page, orphan.key);
-  const receipt = receiptFor(job, { ...orphan, origin, size, verdict: 'recovered' }, orphan.key, orphan.storedBytes, index);
+  const receipt = receiptFor(job, { ...orphan, origin, size, verdict: 'recovered' }, { ...orphan, storedSha256: null, index });
   return writeReceipt(job.effects.store, receiptKey(orphan.key), receipt);
 }

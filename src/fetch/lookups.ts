@@ -62,11 +62,11 @@ async function land(
   const { effects, stream, totals } = job;
   const site = { store: effects.store, stream, generation: generationOf(job) };
   const stored = await compress(page.body);
-  const name = await landBytes(site, slot, page, stored);
+  const { key: name, storedSha256 } = await landBytes(site, slot, page, stored);
   const index = page.measure.records === 0 ? null : await landIndex(site, page, name);
   const landing = { slot, page, origin, cursorIn: null, size: 1, verdict: 'full' as const };
   await writeReceipt(effects.store, receiptKey(name), {
-    ...receiptFor(job, landing, name, stored.length, index),
+    ...receiptFor(job, landing, { key: name, storedSha256, storedBytes: stored.length, index }),
     ...rawScope(stream),
     key,
   });

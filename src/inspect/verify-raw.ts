@@ -8,7 +8,7 @@ import type { IndexRef, Manifest, ManifestPage, Window } from '../manifest/docum
 import { landedManifests, type TimeRange } from '../manifest/landed.ts';
 import { readManifest } from '../manifest/manifests.ts';
 import { readReceipt } from '../manifest/receipts.ts';
-import { indexText } from '../page/page-index.ts';
+import { indexLines } from '../page/page-index.ts';
 import { readBody } from '../store/compress.ts';
 import { indexKey, parseRawKey, rawPrefix, receiptKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -103,7 +103,7 @@ async function verifyPage(store: ObjectStore, page: ManifestPage, findings: Find
     const measure = measureRecords(body, page.span, page.index?.fields ?? []);
     if (measure.records !== page.records)
       findings.add('records differ', `${page.key}: holds ${measure.records} records, the manifest says ${page.records}`);
-    else if (page.index) await verifyIndex(store, page.key, page.index, indexText({ body, measure }, page.index.fields), findings);
+    else if (page.index) await verifyIndex(store, page.key, page.index, indexLines({ body, measure }, page.index.fields).bytes(), findings);
   }
   return body.length;
 }

@@ -30,15 +30,24 @@ export interface Site {
   readonly generation: string;
 }
 
+/** Where a body stands now. */
+export interface LandedBody {
+  readonly key: string;
+  /** Of the object; null where it may be another that unfolds to the same. */
+  readonly storedSha256: string | null;
+}
+
 /** The first bytes in a slot own it; others land beside them. A slot that holds these very bytes was ours: an answer of the store was lost. */
-export async function landBytes({ store, generation }: Site, slot: number, page: MeasuredPage, stored: Buffer): Promise<string> {
+export async function landBytes({ store, generation }: Site, slot: number, page: MeasuredPage, stored: Buffer): Promise<LandedBody> {
+  const landed = async (key: string): Promise<LandedBody | null> =>
+    (await store.create(key, stored)).outcome === 'created' ? { key, storedSha256: hash('sha256', stored) } : null;
   const key = pageKey(generation, slot);
-  if ((await store.create(key, stored)).outcome === 'created') return key;
+  const own = await landed(key);
+  if (own) return own;
   const standing = await readBody(store, key);
-  if (standing && hash('sha256', standing) === page.sha256) return key;
+  if (standing && hash('sha256', standing) === page.sha256) return { key, storedSha256: null };
   const alternative = alternativeKey(generation, slot, page.sha256);
-  await store.create(alternative, stored);
-  return alternative;
+  return (await landed(alternative)) ?? { key: alternative, storedSha256: null };
 }
 
 /** @returns null where the page's records must be looked at one by one. */
@@ -46,21 +55,27 @@ export async function landIndex({ store, stream }: Omit<Site, 'generation'>, pag
   const fields = streamFields(stream);
   const index = indexPage(page, fields);
   if (!index) return null;
-  const sha256 = hash('sha256', index);
-  await store.create(indexKey(key, sha256), await compress(index));
-  return { sha256, fields: fieldNames(fields) };
+  const sha256 = hash('sha256', index.bytes());
+  const stored = await compress(index.bytes());
+  const { outcome } = await store.create(indexKey(key, sha256), stored);
+  const ref = { sha256, fields: fieldNames(fields) };
+  return outcome === 'created' ? { ...ref, stored: { sha256: hash('sha256', stored), longest: index.longest } } : ref;
 }
 
 type PageFacts = Omit<ManifestPage, 'slot' | 'key'>;
 
 /** What a receipt and a manifest both say of a page. */
-export function pageFacts({ body, sha256, measure, minTime, maxTime }: MeasuredPage, index: IndexRef | null): PageFacts {
+export function pageFacts(
+  { body, sha256, measure, minTime, maxTime }: MeasuredPage,
+  storedSha256: string | null,
+  index: IndexRef | null,
+): PageFacts {
   const { records, span, shape } = measure;
-  return { sha256, bytes: body.length, records, span, shape: shapeToJson(shape), index, minTime, maxTime };
+  return { sha256, storedSha256, bytes: body.length, records, span, shape: shapeToJson(shape), index, minTime, maxTime };
 }
 
 /** The manifest's entry for a page, from its receipt. */
 export function pageOfReceipt(receipt: Receipt): ManifestPage {
-  const { slot, page, sha256, bytes, records, span, shape, index = null, minTime, maxTime } = receipt;
-  return { slot, key: page, sha256, bytes, records, span, shape, index, minTime, maxTime };
+  const { slot, page, sha256, storedSha256 = null, bytes, records, span, shape, index = null, minTime, maxTime } = receipt;
+  return { slot, key: page, sha256, storedSha256, bytes, records, span, shape, index, minTime, maxTime };
 }

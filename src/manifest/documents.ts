@@ -44,6 +44,7 @@ export interface Receipt {
   readonly sha256: string;
   readonly bytes: number;
   readonly storedBytes: number;
+  readonly storedSha256?: string | null;
   readonly records: number;
   readonly span: ByteSpan;
   /** The position that was asked for and the one that comes next; null for the first, and where the chain ends, or where the partner did
@@ -99,6 +100,8 @@ export interface ManifestPage {
   readonly slot: number;
   readonly key: string;
   readonly sha256: string;
+  /** Of the object as it is stored; absent or null where another attempt had stored it before. Much less to hash than what it unfolds to. */
+  readonly storedSha256?: string | null;
   readonly bytes: number;
   readonly records: number;
   readonly span: ByteSpan;
@@ -117,6 +120,8 @@ export interface IndexRef {
   readonly sha256: string;
   /** Names of the record fields that it gives. */
   readonly fields: readonly string[];
+  /** Of its bytes as they are stored; bytes of its longest line. Absent where another attempt had stored it before. */
+  readonly stored?: { readonly sha256: string; readonly longest: number };
 }
 
 export interface FetchTotals {

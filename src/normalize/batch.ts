@@ -12,7 +12,7 @@ export interface PageSource {
   /** Its key in `store`. */
   readonly object: string;
   /** What its receipt says; null for a body that nobody measured. */
-  readonly measured: Pick<ManifestPage, 'sha256' | 'span' | 'shape' | 'records' | 'index'> | null;
+  readonly measured: Pick<ManifestPage, 'sha256' | 'storedSha256' | 'span' | 'shape' | 'records' | 'index'> | null;
 }
 
 /** What one batch is made of. */

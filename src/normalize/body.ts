@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../errors.ts';
 import { LayoutError } from '../json/errors.ts';
 import { type BodyMeasure, measureBody } from '../json/measure.ts';
@@ -9,8 +8,7 @@ import { unfold } from '../store/compress.ts';
  * The decoded bytes of a stored body; how they are compressed is told by their first bytes, not by their name.
  * @param expected about so many bytes.
  */
-export function readBody(path: string, key: string, expected = 0): Buffer {
-  const stored = readFileSync(path);
+export function unfoldBody(stored: Buffer, key: string, expected = 0): Buffer {
   try {
     return unfold(stored, expected);
   } catch (cause) {

@@ -2,13 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import type { PageSource } from './batch.ts';
-import { bringIndex } from './bring.ts';
+import { bringIndex, bringLandedIndexes } from './bring.ts';
 import { closePage, type IndexedPage, type IndexWork } from './close-page.ts';
 import { fieldsOf } from './definition.ts';
 import type { LocalFile } from './files.ts';
 import { countFrozen } from './frozen.ts';
 import { type IndexFile, sight } from './sight.ts';
-import type { IndexResult, PageBody, PageIndex } from './tasks.ts';
+import type { IndexResult, MeasuredPage, PageBody, PageIndex } from './tasks.ts';
 
 /** Every page of a batch, by its index: what of it may enter is known, and no more of it has been read than had to be. */
 export interface IndexedPages {
@@ -47,10 +47,12 @@ export async function indexPages(work: IndexWork): Promise<IndexedPages> {
   // One group more than there are threads: its pages are brought while the threads work.
   const groups = await mapConcurrent(groupPages(input.pages), pool.threads + 1, (pages, index) => indexGroup(work, index, pages));
   const sighted = await sight(work, groups, names);
-  const unread = groups.flatMap((group) => group.result.refused);
+  const unread = groups.flatMap((group) => group.refused);
   const refused = Map.groupBy([...unread, ...sighted.refused], (record) => record.page);
-  const pages = await mapConcurrent(groups.flatMap(broughtPages), pool.threads, ({ page, body, measured }) =>
-    closePage(work, page, body, measured, refused.get(page) ?? []),
+  const pages = await mapConcurrent(
+    groups.flatMap((group) => group.brought),
+    pool.threads,
+    ({ page, body, measured }) => closePage(work, page, body, measured, refused.get(page) ?? []),
   );
   const { files: sightings, accepted, first, last } = sighted;
   const count = pages.reduce((sum, page) => sum + page.refused.length, 0);
@@ -73,14 +75,32 @@ function groupPages(pages: readonly PageSource[]): number[][] {
 }
 
 interface IndexedGroup extends PageGroup {
-  readonly brought: readonly (PageBody | PageIndex)[];
-  readonly result: IndexResult;
+  readonly brought: readonly BroughtPage[];
+  readonly refused: IndexResult['refused'];
 }
 
+/** A page with its body, where that was read. */
+interface BroughtPage {
+  readonly page: number;
+  readonly body: PageBody | null;
+  readonly measured: MeasuredPage | null;
+}
+
+/** Where each page has an index that is as it landed, DuckDB reads them so, and no thread but its own has anything to do. */
 async function indexGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
+  const index = await bringLandedIndexes(work, pages);
+  if (!index) return numberGroup(work, number, pages);
+  const lines = pages.reduce((sum, page) => sum + (work.input.pages[page]?.measured?.records ?? 0), 0);
+  return { pages, isNumbered: false, index, lines, records: null, refused: [], brought: pages.map(asLanded) };
+}
+
+const asLanded = (page: number): BroughtPage => ({ page, body: null, measured: null });
+
+/** Index lines in one file, which say of which page they are, whatever the pages landed with. */
+async function numberGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
   const { folder, input, pool, contract } = work;
   const file = (kind: string): string => join(folder, `${kind}-${String(number).padStart(5, '0')}`);
-  const [index, linesPath] = [file('index'), file('records')];
+  const [indexPath, linesPath] = [file('index'), file('records')];
   const brought = await mapConcurrent(pages, 8, (page) => bringIndex(work, page));
   const { definition } = input;
   const result = await pool.run({
@@ -89,15 +109,16 @@ async function indexGroup(work: IndexWork, number: number, pages: readonly numbe
     records: definition.records,
     fields: fieldsOf(definition),
     frozen: contract && { contract, released: input.released, key: definition.key },
-    indexPath: index,
+    indexPath,
     linesPath,
   });
+  const { lines, longest, refused } = result;
   const records = result.records && { path: linesPath, longest: result.records.longest };
-  return { pages, index, lines: result.lines, longest: result.longest, records, brought, result };
+  const index = { files: [indexPath], longest };
+  return { pages, isNumbered: true, index, lines, records, refused, brought: broughtPages(brought, result) };
 }
 
-/** The pages of a group, with their bodies where those were read. */
-function broughtPages({ brought, result }: IndexedGroup) {
+function broughtPages(brought: readonly (PageBody | PageIndex)[], result: IndexResult): BroughtPage[] {
   const measures = new Map(result.pages.map((page) => [page.page, page]));
   return brought.map((one) => ({ page: one.page, body: 'sha256' in one ? null : one, measured: measures.get(one.page) ?? null }));
 }

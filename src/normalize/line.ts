@@ -8,7 +8,8 @@ const BEFORE_RECORD = ',"r":';
  * @param text of the record; null where it is as it landed.
  */
 export function writeLine(lines: LineBuffer, index: Buffer, at: IndexReader, body: Buffer, text: Buffer | null): void {
-  lines.copy(index, at.headStart, at.headEnd);
+  if (at.lacks) lines.copy(at.lacks);
+  lines.copy(index, at.lacks ? at.headStart + 1 : at.headStart, at.headEnd);
   lines.ascii(BEFORE_RECORD);
   if (text) lines.copy(text);
   else lines.copy(body, at.start, at.end);

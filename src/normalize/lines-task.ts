@@ -10,6 +10,7 @@ import { fieldText } from '../schema/known-fields.ts';
 import { projectRecord } from '../schema/project.ts';
 import { RecordRewriter } from '../schema/rewrite.ts';
 import { type ShapeJson, shapeFromJson } from '../schema/shape.ts';
+import { unfold } from '../store/compress.ts';
 import { openBody } from './index-task.ts';
 import { writeLine } from './line.ts';
 import type { LinesPage, LinesResult, LinesTask } from './tasks.ts';
@@ -20,29 +21,35 @@ const lines = new LineBuffer();
 /** Writes the records that go on, a line each, in the form in which DuckDB's reader takes the schema's types from them. */
 export function writeLines(task: LinesTask): LinesResult {
   const pages = new Map(task.pages.map((page) => [page.page, page]));
-  const index = readFileSync(task.indexPath);
-  const reader = new IndexReader(index);
   lines.clear();
   const counts: Counts = { exact: 0, discarded: {} };
   let longest = 0;
   let open: OpenPage | null = null;
   const file = openSync(task.linesPath, 'w');
   try {
-    while (reader.read()) {
-      if (open?.page.page !== reader.page) {
-        longest = Math.max(longest, lines.longest);
-        writeFileSync(file, lines.bytes());
-        lines.clear();
-        open = openPage(pages.get(reader.page), task, counts);
+    for (const { text, page } of indexes(task)) {
+      for (const reader = new IndexReader(text, page); reader.read(); ) {
+        if (open?.page.page !== reader.page) {
+          longest = Math.max(longest, lines.longest);
+          writeFileSync(file, lines.bytes());
+          lines.clear();
+          open = openPage(pages.get(reader.page), task, counts);
+        }
+        if (!open || open.leftOut.has(reader.position)) continue;
+        writeLine(lines, text, reader, open.body, open.text(reader.start, reader.end));
       }
-      if (!open || open.leftOut.has(reader.position)) continue;
-      writeLine(lines, index, reader, open.body, open.text(reader.start, reader.end));
     }
     writeFileSync(file, lines.bytes());
   } finally {
     closeSync(file);
   }
   return { longest: Math.max(longest, lines.longest), ...counts };
+}
+
+/** Index lines, with the number of their page where they do not say it. */
+function* indexes({ indexPath, pages }: LinesTask): Iterable<{ text: Buffer; page: number | null }> {
+  if (indexPath !== null) yield { text: readFileSync(indexPath), page: null };
+  for (const { landedIndex, page } of pages) if (landedIndex !== null) yield { text: unfold(readFileSync(landedIndex)), page };
 }
 
 interface Counts {

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import type { IndexWork } from './close-page.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
-import { countRows, type LineFiles, listRefused, saveSightings, sightingTotals } from './statements.ts';
+import { countRows, type IndexLines, type LineFiles, listRefused, saveSightings, sightingTotals } from './statements.ts';
 import type { RefusedRecord } from './tasks.ts';
 
-/** Index lines of some pages, as a local file. */
+/** Index lines of some pages, as local files. */
 export interface IndexFile {
-  readonly index: string;
+  /** Whether each line has its page's number; else they are as they landed, a file for each page, which has it in its name. */
+  readonly isNumbered: boolean;
+  readonly index: LineFiles;
   readonly lines: number;
-  /** Bytes of the longest line. */
-  readonly longest: number;
 }
 
 /** What the index lines of a batch say: of each record, that it may enter, or why not. */
@@ -42,7 +42,8 @@ export async function sight(work: IndexWork, groups: readonly IndexFile[], names
 
 async function sightShare({ folder, input, pool }: IndexWork, share: readonly IndexFile[], names: string, number: number) {
   const { definition, released } = input;
-  const index: LineFiles = { files: share.map((group) => group.index), longest: Math.max(...share.map((group) => group.longest)) };
+  const [numbered = [], landed = []] = [true, false].map((kind) => share.filter(({ isNumbered }) => isNumbered === kind));
+  const index: IndexLines = { numbered: together(numbered), landed: together(landed) };
   const path = join(folder, `sightings-${number}.parquet`);
   const said = await pool.run({
     kind: 'statements',
@@ -59,7 +60,12 @@ async function sightShare({ folder, input, pool }: IndexWork, share: readonly In
   return { file: await localFile(path, rows), refused, first: micros(first), last: micros(last) };
 }
 
-async function findRefused({ input, pool }: Pick<IndexWork, 'input' | 'pool'>, index: LineFiles): Promise<RefusedRecord[]> {
+const together = (groups: readonly IndexFile[]): LineFiles => ({
+  files: groups.flatMap(({ index }) => index.files),
+  longest: Math.max(0, ...groups.map(({ index }) => index.longest)),
+});
+
+async function findRefused({ input, pool }: Pick<IndexWork, 'input' | 'pool'>, index: IndexLines): Promise<RefusedRecord[]> {
   const { definition, released } = input;
   const said = await pool.run({ kind: 'statements', run: [], ask: { refused: listRefused(definition, index, released) }, after: [] });
   const rows = said['refused']?.['records'] as readonly VerdictRow[];

@@ -1,6 +1,5 @@
 import type { ErrorDetails } from '../errors.ts';
-import type { ByteSpan } from '../json/measure.ts';
-import type { QuarantinedRecord } from '../manifest/documents.ts';
+import type { ManifestPage, QuarantinedRecord } from '../manifest/documents.ts';
 import type { ReadFields } from '../page/fields.ts';
 import type { Refusal } from '../page/record.ts';
 import type { Contract } from '../schema/contract.ts';
@@ -20,7 +19,7 @@ export interface PageBody {
   /** The stored bytes: plain, gzip or zstd. */
   readonly path: string;
   /** Of the decoded bytes; null for a body that nobody measured before. */
-  readonly measured: { readonly sha256: string; readonly span: ByteSpan; readonly shape: ShapeJson } | null;
+  readonly measured: Pick<ManifestPage, 'sha256' | 'storedSha256' | 'span' | 'shape'> | null;
 }
 
 /** The index of a page, as it landed. */
@@ -107,8 +106,9 @@ export type QuarantineLine = Omit<QuarantinedRecord, 'batch'>;
 /** Second pass over some pages: a line for each record that goes on, whole. */
 export interface LinesTask {
   readonly kind: 'lines';
-  readonly indexPath: string;
-  /** Pages of that index of which anything goes on. */
+  /** Numbered index lines of the pages; null where they are as they landed, in the files of `landedIndex`. */
+  readonly indexPath: string | null;
+  /** Pages of which anything goes on. */
   readonly pages: readonly LinesPage[];
   readonly fields: ReadFields;
   readonly schema: RecordSchema;
@@ -134,6 +134,8 @@ export interface RewriteTask {
 }
 
 export interface LinesPage extends PageBody {
+  /** Its index as it landed, zstd; null where its lines are numbered. */
+  readonly landedIndex: string | null;
   /** Whether some of its records must be looked at one by one. */
   readonly careful: boolean;
   /** Where DuckDB's reader would not keep its records exactly: their shape, which tells what of them is rewritten. */

@@ -80,11 +80,11 @@ async function writeLines(work: PartsWork, group: PageGroup, number: number): Pr
   if (needed.length === 0) return null;
   const written = await writtenRecords(work, group, number);
   if (written) return written;
-  const pages = await mapConcurrent(needed, 8, (page) => linesPage(work, page));
+  const pages = await mapConcurrent(needed, 8, (page) => linesPage(work, group, page));
   const path = linesPath(work, number);
   const lines = await work.pool.run({
     kind: 'lines',
-    indexPath: group.index,
+    indexPath: group.isNumbered ? (group.index.files[0] ?? null) : null,
     pages,
     fields: fieldsOf(work.definition),
     schema: work.schema,
@@ -140,12 +140,13 @@ function goesOn(work: PartsWork, number: number): boolean {
   return records - refused.length > (work.settled.leftOut.get(source.key)?.count ?? 0);
 }
 
-async function linesPage(work: PartsWork, number: number): Promise<LinesPage> {
+async function linesPage(work: PartsWork, group: PageGroup, number: number): Promise<LinesPage> {
   const page = pageOf(work, number);
   const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
   const exact = isProjected(work, page) ? page.shape : null;
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
-  return { ...body, careful: page.careful, exact, discards: mayDiscard(work, page), leftOut };
+  const landedIndex = group.isNumbered ? null : (group.index.files[group.pages.indexOf(number)] ?? null);
+  return { ...body, landedIndex, careful: page.careful, exact, discards: mayDiscard(work, page), leftOut };
 }
 
 const mayDiscard = ({ contract }: PartsWork, page: IndexedPage): boolean =>

@@ -29,19 +29,19 @@ export interface RefusedAt {
 export type RecordCheck = (record: ExactObject, contentHash: string) => Refusal | null;
 
 /** @returns null where records must be looked at one by one: whoever normalizes the page does that. */
-export function indexPage(page: MeasuredBody, fields: ReadFields): Buffer | null {
+export function indexPage(page: MeasuredBody, fields: ReadFields): LineBuffer | null {
   if (page.measure.notObjects.length > 0 || needsCare(page.measure.shape, fields)) return null;
-  return indexText(page, fieldNames(fields));
+  return indexLines(page, fieldNames(fields));
 }
 
 /** More bytes than most lines have. */
 const EXPECTED_LINE = 256;
 
 /** @param names of the fields captured, in their order. */
-export function indexText(page: MeasuredBody, names: readonly string[]): Buffer {
+export function indexLines(page: MeasuredBody, names: readonly string[]): LineBuffer {
   const lines = new LineBuffer(page.measure.records * EXPECTED_LINE + 1);
   writeAsLanded(lines, page, names, '{"i":');
-  return lines.bytes();
+  return lines;
 }
 
 /**
@@ -162,24 +162,29 @@ const LINE_FEED = 0x0a;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** Goes through numbered index lines, without making objects of them. */
+/** Goes through index lines, without making objects of them. */
 export class IndexReader {
   page = 0;
   position = 0;
   /** Of the record's bytes in the body. */
   start = 0;
   end = 0;
-  /** Of what stands before the record's fields: `{"p":1,"i":2,"s":3,"e":4,"h":"…"`. */
+  /** Of what stands before the record's fields: `{"p":1,"i":2,"s":3,"e":4,"h":"…"`, or the same without `"p":1,`. */
   headStart = 0;
   headEnd = 0;
   /** Of the line, its line feed excluded. */
   lineEnd = 0;
+  /** What a line as it landed lacks at its begin to be a numbered one; null where it is one. */
+  readonly lacks: Buffer | null;
   private readonly text: Buffer;
   private at = 0;
   private next = 0;
 
-  constructor(text: Buffer) {
+  /** @param landedWith the number of the page whose lines these are, where they are as they landed; null where they are numbered. */
+  constructor(text: Buffer, landedWith: number | null = null) {
     this.text = text;
+    this.page = landedWith ?? 0;
+    this.lacks = landedWith === null ? null : Buffer.from(`{"p":${landedWith},`);
   }
 
   /** Moves to the next line. @returns false where there is none. */
@@ -187,7 +192,7 @@ export class IndexReader {
     if (this.next >= this.text.length) return false;
     this.headStart = this.next;
     this.at = this.next;
-    this.page = this.number('{"p":'.length);
+    if (!this.lacks) this.page = this.number('{"p":'.length);
     this.position = this.number(',"i":'.length);
     this.start = this.number(',"s":'.length);
     this.end = this.number(',"e":'.length);

@@ -99,9 +99,9 @@ async function landPage(effects: ServeEffects, stream: Stream, landing: Landing,
   const page = joinPushes(stream, pushes);
   const stored = await compress(page.body);
   const site = { store, stream, generation: generationPrefix(rawScope(stream), landing.open.window, landing.open.epoch) };
-  const key = await landBytes(site, slot, page, stored);
+  const { key, storedSha256 } = await landBytes(site, slot, page, stored);
   const index = await landIndex(site, page, key);
-  const facts = { ...pageFacts(page, index), storedBytes: stored.length };
+  const facts = { ...pageFacts(page, storedSha256, index), storedBytes: stored.length };
   const receipt = await writeReceipt(store, receiptKey(key), receiptFor(effects, stream, landing.open, slot, key, facts, pushes));
   return pageOfReceipt(receipt);
 }

@@ -1,6 +1,8 @@
+import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PageSource } from '../../src/normalize/batch.ts';
 import type { Definition } from '../../src/normalize/definition.ts';
+import { decompress } from '../../src/store/compress.ts';
 import { indexKey } from '../../src/store/keys.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
@@ -15,14 +17,20 @@ afterAll(() => stage.close());
 const BODY = bodyOf([event('a'), event('b', { n: 1.5 }), event('a', { v: 2 })]);
 const keyOfIndex = (page: PageSource): string => indexKey(page.object, page.measured?.index?.sha256 ?? '');
 
+const byId = <T extends { readonly id: string }>(rows: readonly T[]): T[] => rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+
 /** The store, and the keys of what is brought from it. */
 function watched(store: ObjectStore): { store: ObjectStore; brought: string[] } {
   const brought: string[] = [];
-  const download: ObjectStore['download'] = (key, path) => {
+  const noted = (key: string): string => {
     brought.push(key);
-    return store.download(key, path);
+    return key;
   };
-  return { store: { ...store, download }, brought };
+  const watching: Pick<ObjectStore, 'get' | 'download'> = {
+    get: (key) => store.get(noted(key)),
+    download: (key, path) => store.download(noted(key), path),
+  };
+  return { store: { ...store, ...watching }, brought };
 }
 
 describe('a page that landed with its index', () => {
@@ -34,7 +42,7 @@ describe('a page that landed with its index', () => {
     await without.remove(keyOfIndex(bare));
     const again = await stage.normalize(without, [bare]);
     expect(again.batch.id).toBe(with_.batch.id);
-    expect(await stage.canonicalRows(without, again.batch)).toEqual(await stage.canonicalRows(store, with_.batch));
+    expect(byId(await stage.canonicalRows(without, again.batch))).toEqual(byId(await stage.canonicalRows(store, with_.batch)));
     expect(with_.batch.counts).toMatchObject({ observations: 3, rows: 2 });
 
     const ruled: Definition = { ...EVENTS, rules: [{ name: 'n: present', field: 'n', passes: (value) => `${value} IS NOT NULL` }] };
@@ -67,6 +75,19 @@ describe('a page that landed with its index', () => {
     const { batch } = await stage.normalize(store, pages, { loaded: [loadedEntry(first)] });
     expect(batch.counts).toMatchObject({ observations: 3, known: 2, rows: 1 });
     expect(brought.filter((key) => key.endsWith('.json.zst'))).toEqual([fresh.object]);
+  });
+
+  test('R13: gives the same where its page and its index were compressed anew', async () => {
+    const store = memoryStore();
+    const page = await landedPage(store, 'p', BODY);
+    const before = await stage.canonicalRows(store, (await stage.normalize(store, [page])).batch);
+    const other = memoryStore();
+    for (const key of [page.object, keyOfIndex(page)]) {
+      const text = decompress(key, (await store.get(key))?.body ?? Buffer.alloc(0));
+      await other.create(key, Buffer.concat([text.subarray(0, 9), text.subarray(9)].map((part) => zstdCompressSync(part))));
+    }
+    const { batch } = await stage.normalize(other, [{ ...page, store: other }]);
+    expect(byId(await stage.canonicalRows(other, batch))).toEqual(byId(before));
   });
 
   test('R13: is verified before any of it goes on', async () => {

@@ -12,6 +12,7 @@ import { type Definition, fieldsOf } from '../../src/normalize/definition.ts';
 import { normalizeBatch } from '../../src/normalize/normalize.ts';
 import { openPool, type Pool } from '../../src/normalize/pool.ts';
 import { fieldNames, type ReadFields } from '../../src/page/fields.ts';
+import type { LineBuffer } from '../../src/page/line-buffer.ts';
 import { indexPage } from '../../src/page/page-index.ts';
 import { convertSql } from '../../src/schema/convert.ts';
 import { jsonSql } from '../../src/schema/json-sql.ts';
@@ -150,17 +151,24 @@ export async function landedPage(store: ObjectStore, name: string, body: string 
   const key = `raw/v1/events/${name}.json.zst`;
   const fields = fieldsOf(definition);
   const measure = measureBody(bytes, { records: definition.records, envelope: [], capture: fieldNames(fields) });
-  await store.create(key, zstdCompressSync(bytes));
+  const stored = zstdCompressSync(bytes);
+  await store.create(key, stored);
   const { span, shape, records } = measure;
   const index = await landIndex(store, key, indexPage({ body: bytes, measure }, fields), fields);
-  return { key, store, object: key, measured: { sha256: hash('sha256', bytes), span, shape: shapeToJson(shape), records, index } };
+  return {
+    key,
+    store,
+    object: key,
+    measured: { sha256: hash('sha256', bytes), storedSha256: hash('sha256', stored), span, shape: shapeToJson(shape), records, index },
+  };
 }
 
-async function landIndex(store: ObjectStore, page: string, index: Buffer | null, fields: ReadFields): Promise<IndexRef | null> {
+async function landIndex(store: ObjectStore, page: string, index: LineBuffer | null, fields: ReadFields): Promise<IndexRef | null> {
   if (!index) return null;
-  const sha256 = hash('sha256', index);
-  await store.create(indexKey(page, sha256), zstdCompressSync(index));
-  return { sha256, fields: fieldNames(fields) };
+  const sha256 = hash('sha256', index.bytes());
+  const stored = zstdCompressSync(index.bytes());
+  await store.create(indexKey(page, sha256), stored);
+  return { sha256, fields: fieldNames(fields), stored: { sha256: hash('sha256', stored), longest: index.longest } };
 }
 
 /** A body that nobody measured, with exactly those bytes in the store. */

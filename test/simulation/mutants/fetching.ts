@@ -9,12 +9,15 @@ export const FETCHING: readonly Mutant[] = [
     edits: [
       {
         file: 'src/fetch/land.ts',
-        from: `  const key = same?.key ?? (await landBytes(site, landing.slot, landing.page, stored));
+        from: `  const { key, storedSha256 } = same ? { key: same.key, storedSha256: null } : await landBytes(site, landing.slot, landing.page, stored);
   const index = await landIndex(site, landing.page, key);
-  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, key, stored.length, index));
+  const landed = { key, storedSha256, storedBytes: stored.length, index };
+  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, landed));
 `,
         to: `  const key = same?.key ?? pageKey(generationOf(job), landing.slot);
-  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, key, stored.length, null));
+  const storedSha256 = null;
+  const landed = { key, storedSha256, storedBytes: stored.length, index: null };
+  await writeReceipt(job.effects.store, receiptKey(key), receiptFor(job, landing, landed));
   if (!same) await landBytes(site, landing.slot, landing.page, stored);
   const index = await landIndex(site, landing.page, key);
 `,
