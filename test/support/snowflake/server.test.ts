@@ -69,6 +69,15 @@ test('an expired token is renewed by the driver, and the statement runs once', a
   expect(await bench.server.sql('SELECT COUNT(*) AS N FROM RENEWED')).toEqual([{ N: '1' }]);
 });
 
+test('a request under a token that was renewed meanwhile is asked for again, not taken for an invalid one', async () => {
+  const driver = await bench.login();
+  const former = await tokenOf(driver);
+  bench.server.fault({ when: /SELECT 1/, kind: 'token-expired' });
+  await driver.execute('SELECT 1');
+  expect(await tokenOf(driver)).not.toBe(former);
+  expect((await send('/session/heartbeat', former, {})).code).toBe('390112');
+});
+
 test('a session that has gone takes its transaction with it, and is disconnected', async () => {
   const driver = await bench.login();
   await driver.execute('CREATE TABLE GONE (A NUMBER)');

@@ -13,6 +13,8 @@ const masterExpired = (): SnowflakeError =>
 /** The sessions by their tokens. */
 export class Sessions {
   readonly #all: Session[] = [];
+  /** Session tokens that were renewed since. */
+  readonly #former = new Set<string>();
 
   get all(): readonly Session[] {
     return this.#all;
@@ -25,10 +27,14 @@ export class Sessions {
     return session;
   }
 
-  /** @throws that the token is invalid or has expired, or that the session has gone. */
+  /**
+   * A request may be on its way under the former token while another one renews it: it has expired, and the driver sends it again. Were it
+   * invalid, the driver would take the session for lost, and nobody would end it.
+   * @throws that the token is invalid or has expired, or that the session has gone.
+   */
   byToken(token: string): Session {
     const session = this.#all.find((candidate) => candidate.token === token);
-    if (!session) throw invalid();
+    if (!session) throw this.#former.has(token) ? expired() : invalid();
     if (session.isGone) throw gone();
     if (session.isTokenExpired) throw expired();
     return session;
@@ -40,6 +46,7 @@ export class Sessions {
     if (!session) throw invalid();
     if (session.isGone) throw gone();
     if (session.isMasterExpired) throw masterExpired();
+    this.#former.add(session.token);
     session.token = randomUUID();
     session.isTokenExpired = false;
     return session;
