@@ -82,6 +82,22 @@ export const TRANSACTIONS: readonly Item[] = [
       'Where the driver sends a statement again after a lost answer, it is done twice. A load stays exact all the same: the fence counts one row, and a MERGE that is done again changes nothing. The audit may have rows twice.',
   },
   {
+    name: 'a transaction has an id, and what is bound to it does nothing outside of it',
+    steps: [
+      step(TABLE),
+      step('BEGIN'),
+      step('SELECT CURRENT_TRANSACTION() AS "V"'),
+      step('ROLLBACK'),
+      step(`INSERT INTO {T} SELECT COALESCE(MAX("ID"), 0) + 1, 'a' FROM {T} HAVING CURRENT_TRANSACTION() = '1'`),
+      step(`INSERT INTO {T} SELECT 1, 'a' WHERE CURRENT_TRANSACTION() = '1'`),
+      step(COUNT),
+    ],
+    expected: 'a number, then 0',
+    judge: (answers) => /^\d+$/.test(answers[2]?.rows?.[0]?.['V'] ?? '') && says('0')(answers),
+    otherwise:
+      'A load whose transaction the service ends while its machine stands still might leave a ledger entry without its rows: keep machines that load from sleeping, and run `tidemark verify`.',
+  },
+  {
     name: 'UPDATE says how many rows it changed',
     steps: [step(TABLE), step(ONE), step(`UPDATE {T} SET "V" = "V" WHERE "ID" = 1`)],
     expected: '`number of rows updated` is 1, though no value differs',

@@ -46,10 +46,16 @@ const countsOf = (row: SnowflakeRow): MergeCounts => ({
   unchanged: Number(row['UNCHANGED']),
 });
 
-/** In a transaction of its own: from here on, whoever took the fence before can commit no more. @returns the token. */
-export function takeFence(session: SnowflakeSession, place: Place, stream: string, now: Micros): Promise<number> {
+/** A token moves by so much at most. */
+const LONGEST_STEP = 2 ** 20;
+
+/**
+ * In a transaction of its own: from here on, whoever took the fence before can commit no more. Steps are random: of two loaders, one whose
+ * transaction was ended from outside would else believe that it has the token which the other has. @param random in [0, 1). @returns the token.
+ */
+export function takeFence(session: SnowflakeSession, place: Place, stream: string, now: Micros, random: () => number): Promise<number> {
   return transaction(session, async () => {
-    await run(session, sql.takeFence(place, stream, now));
+    await run(session, sql.takeFence(place, stream, 1 + Math.floor(random() * LONGEST_STEP), now));
     const [row] = await rows(session, sql.readFence(place, stream));
     return Number(row?.['TOKEN']);
   });
@@ -122,11 +128,14 @@ export async function commitBatch(
 ): Promise<LoadOutcome> {
   let committing = false;
   try {
-    return await transaction(
+    const outcome = await transaction(
       session,
       () => mergeBatch(session, work, strata, token),
       () => (committing = true),
     );
+    // A COMMIT without a transaction is no error.
+    if (!(await ledgerOutcome(session, work.place, work.batch, 'loaded'))) throw endedFromOutside();
+    return outcome;
   } catch (error) {
     if (committing || session.isLost) throw new UnknownOutcome('a load was not answered', { cause: error });
     throw error;
@@ -139,19 +148,36 @@ async function mergeBatch(session: SnowflakeSession, work: BatchWork, strata: re
   // Only now: whoever was held up since the fence was taken may find the table altered by another.
   const { layout } = await requireStreamTable(session, place, stream);
   assertTakes(stream, batch, layout);
-  const counts = await merge(session, work, layout, strata);
+  const transactionId = await currentTransaction(session);
+  const counts = await merge(session, work, { layout, transaction: transactionId }, strata);
   const queryId = session.queryId ?? '';
-  await run(session, sql.insertLedgerEntry(place, batch, counts, queryId, now));
-  if (batch.transform) await run(session, sql.insertTransform(place, batch));
+  const entry = sql.insertLedgerEntry(place, batch, { counts, queryId, transaction: transactionId, now });
+  if ((await run(session, entry)).inserted !== 1) throw endedFromOutside();
+  if (batch.transform) await run(session, sql.insertTransform(place, batch, transactionId));
   const made = batch.transform ? { transform: batch.transform } : {};
   const parts = strata.map(({ name, rows: count }) => ({ name, rows: count }));
   const detail = { batch: batch.id, origin: batch.origin, ...made, ...counts, watermark, token, strata: parts };
-  await run(session, sql.insertAudit(place, stream.name, 'load', queryId, detail, now));
-  await run(session, sql.insertMetrics(place, batch, figuresOf(batch, counts, strata), now));
-  for (const statement of sql.insertQuarantine(place, batch, quarantined, now)) await run(session, statement);
-  if (watermark !== null) await run(session, sql.moveWatermark(place, stream.name, watermark, now));
+  await run(session, sql.insertAudit(place, stream.name, 'load', queryId, detail, now, transactionId));
+  await run(session, sql.insertMetrics(place, batch, figuresOf(batch, counts, strata), now, transactionId));
+  for (const statement of sql.insertQuarantine(place, batch, quarantined, now, transactionId)) await run(session, statement);
+  if (watermark !== null) await run(session, sql.moveWatermark(place, stream.name, watermark, now, transactionId));
   return { outcome: 'loaded', ...counts, queryId };
 }
+
+async function currentTransaction(session: SnowflakeSession): Promise<string> {
+  const [row] = await rows(session, sql.readTransaction());
+  const id = row?.['ID'] ?? null;
+  if (id === null) throw endedFromOutside();
+  return id;
+}
+
+const endedFromOutside = (): TidemarkError =>
+  new TidemarkError({
+    code: 'WAREHOUSE',
+    message: 'The transaction of a load was ended from outside',
+    hint: 'Nothing was changed; the same again loads the batch. Snowflake ends one that stood idle for five minutes while another loader waited: was this machine asleep?',
+    transient: true,
+  });
 
 async function holdFence(session: SnowflakeSession, place: Place, stream: string, token: number): Promise<void> {
   const { updated } = await run(session, sql.holdFence(place, stream, token));
@@ -164,10 +190,15 @@ async function holdFence(session: SnowflakeSession, place: Place, stream: string
 }
 
 /** Fresh rows first; each part says itself how many rows it changed. */
-async function merge(session: SnowflakeSession, work: BatchWork, layout: Layout, strata: readonly Stratum[]): Promise<MergeCounts> {
+async function merge(
+  session: SnowflakeSession,
+  work: BatchWork,
+  into: { readonly layout: Layout; readonly transaction: string },
+  strata: readonly Stratum[],
+): Promise<MergeCounts> {
   let [inserted, updated] = [0, 0];
   for (const stratum of strata) {
-    const changed = await session.run(mergeSql({ ...work, layout }, stratum));
+    const changed = await session.run(mergeSql({ ...work, ...into }, stratum));
     inserted += changed.inserted;
     updated += changed.updated;
   }
@@ -197,8 +228,9 @@ export async function settle(
   session: SnowflakeSession,
   { place, stream, batch, now }: BatchWork,
   unknown: UnknownOutcome,
+  random: () => number,
 ): Promise<LoadOutcome> {
-  await takeFence(session, place, stream.name, now);
+  await takeFence(session, place, stream.name, now, random);
   const outcome = await ledgerOutcome(session, place, batch, 'loaded');
   if (outcome) return outcome;
   throw unknown.cause;

@@ -7,6 +7,7 @@ import type { Stream } from '../../stream.ts';
 import { keyNames, versionNames } from '../curated.ts';
 import { allColumns, columnFor, type Layout } from './layout.ts';
 import { CLUSTER_DATE, columnSql, folded, instantSql, rowsSql, stagingSql, table, textSql } from './names.ts';
+import { withinSql } from './statements.ts';
 import { boundsSql, clusterDateSql, rowsOfStratum, type Staged, type Stratum } from './strata.ts';
 import { snowflakeType } from './types.ts';
 
@@ -16,6 +17,8 @@ export interface MergeTarget extends Staged {
   readonly batch: Pick<Batch, 'schema' | 'maxTime' | 'transform'>;
   readonly layout: Layout;
   readonly now: Micros;
+  /** Id of the transaction in which it changes anything; in any where left out. */
+  readonly transaction?: string;
 }
 
 /** A column of the table, and where a staged row has its value. */
@@ -69,9 +72,10 @@ function heldTransform(all: readonly Assignment[]): string {
 }
 
 function sourceSql(target: MergeTarget, stratum: Stratum, all: readonly Assignment[]): string {
-  const { place, stream, batch, staging } = target;
+  const { place, stream, batch, staging, transaction } = target;
   const staged = `${stagingSql(place, staging)} AS i`;
-  const where = `WHERE ${rowsOfStratum(target, stratum, 'i.')}`;
+  const within = transaction === undefined ? [] : [withinSql(transaction)];
+  const where = `WHERE ${[rowsOfStratum(target, stratum, 'i.'), ...within].join(' AND ')}`;
   const values = all.map(({ column, value }) => `${value} AS ${identifier(column)}`);
   if (!batch.transform) return `SELECT ${values.join(', ')} FROM ${staged} ${where}`;
   const join = keyNames(stream).map((name) => `h.${columnSql(name)} = i.${columnSql(name)}`);

@@ -106,7 +106,7 @@ async function describe(
   const schema = layoutJson(layout);
   if (table === null) await run(session, sql.insertFence(place, stream.name, now));
   return transaction(session, async () => {
-    await run(session, sql.takeFence(place, stream.name, now));
+    await run(session, sql.takeFence(place, stream.name, 1, now));
     const change = table
       ? await run(session, sql.updateStream(place, stream.name, table.row, { definition, schema }, now))
       : await run(session, sql.insertStream(place, stream.name, definition, schema, now));

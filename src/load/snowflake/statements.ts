@@ -57,6 +57,19 @@ export const createFence = (place: Place, stream: string): string =>
 "TAKEN_AT" TIMESTAMP_LTZ(6) NOT NULL COMMENT 'When it was taken'
 ) COMMENT = ${textSql(`One row: a loader of ${stream} takes the next token, and commits only while it is still the last one taken`)}`;
 
+/** NULL outside of a transaction. */
+export const readTransaction = (): Statement => statement('SELECT CURRENT_TRANSACTION() AS "ID"');
+
+/**
+ * Holds in that transaction alone. One that stood idle for five minutes while another waited for its lock is rolled back by the service
+ * (https://docs.snowflake.com/en/sql-reference/transactions, "Aborting transactions"), and so is one that an administrator ends: what its
+ * session sends after that might be committed by itself.
+ */
+export const withinSql = (transaction: string): string => `CURRENT_TRANSACTION() = ${textSql(transaction)}`;
+
+/** Of a SELECT without a table: one row within the transaction, none outside of it; always one where none is named. */
+const onlyWithin = (transaction: string | null): string => (transaction === null ? '' : ` WHERE ${withinSql(transaction)}`);
+
 export const insertFence = (place: Place, stream: string, now: Micros): Statement =>
   statement(
     `MERGE INTO ${fenceSql(place, stream)} AS t USING (SELECT ? AS "STREAM") AS s ON t."STREAM" = s."STREAM"
@@ -64,8 +77,12 @@ WHEN NOT MATCHED THEN INSERT ("STREAM", "TOKEN", "TAKEN_AT") VALUES (s."STREAM",
     stream,
   );
 
-export const takeFence = (place: Place, stream: string, now: Micros): Statement =>
-  statement(`UPDATE ${fenceSql(place, stream)} SET "TOKEN" = "TOKEN" + 1, "TAKEN_AT" = ${instantSql(now)} WHERE "STREAM" = ?`, stream);
+/** @param step how far the token moves, at least 1. */
+export const takeFence = (place: Place, stream: string, step: number, now: Micros): Statement =>
+  statement(
+    `UPDATE ${fenceSql(place, stream)} SET "TOKEN" = "TOKEN" + ${step}, "TAKEN_AT" = ${instantSql(now)} WHERE "STREAM" = ?`,
+    stream,
+  );
 
 export const readFence = (place: Place, stream: string): Statement =>
   statement(`SELECT "TOKEN" FROM ${fenceSql(place, stream)} WHERE "STREAM" = ?`, stream);
@@ -90,8 +107,16 @@ export const readLedgerEntry = (place: Place, stream: string, batch: string): St
     batch,
   );
 
-/** Entries are counted by stream, under its fence. */
-export function insertLedgerEntry(place: Place, batch: Batch, counts: MergeCounts, queryId: string, now: Micros): Statement {
+/** What a load says of itself, beside its batch. */
+export interface LoadFacts {
+  readonly counts: MergeCounts;
+  readonly queryId: string;
+  readonly transaction: string;
+  readonly now: Micros;
+}
+
+/** Entries are counted by stream, under its fence. Nothing is inserted outside of the transaction. */
+export function insertLedgerEntry(place: Place, batch: Batch, { counts, queryId, transaction, now }: LoadFacts): Statement {
   const { window } = batch;
   const columns: readonly (readonly [name: string, sql: string, bind?: string | null])[] = [
     ['ENTRY', 'COALESCE(MAX("ENTRY"), 0) + 1'],
@@ -115,15 +140,15 @@ export function insertLedgerEntry(place: Place, batch: Batch, counts: MergeCount
   ];
   return statement(
     `INSERT INTO ${table(place, 'LEDGER')} (${columns.map(([name]) => `"${name}"`).join(', ')})
-SELECT ${columns.map(([, sql]) => sql).join(', ')} FROM ${table(place, 'LEDGER')} WHERE "STREAM" = ?`,
+SELECT ${columns.map(([, sql]) => sql).join(', ')} FROM ${table(place, 'LEDGER')} WHERE "STREAM" = ? HAVING ${withinSql(transaction)}`,
     ...columns.flatMap(([, , bind]) => (bind === undefined ? [] : [bind])),
     batch.stream,
   );
 }
 
-export const insertTransform = (place: Place, batch: Batch): Statement =>
+export const insertTransform = (place: Place, batch: Batch, transaction: string): Statement =>
   statement(
-    `INSERT INTO ${table(place, 'TRANSFORMS')} ("STREAM", "BATCH", "TRANSFORM") SELECT ?, ?, ${batch.transform ?? 0}`,
+    `INSERT INTO ${table(place, 'TRANSFORMS')} ("STREAM", "BATCH", "TRANSFORM") SELECT ?, ?, ${batch.transform ?? 0}${onlyWithin(transaction)}`,
     batch.stream,
     batch.id,
   );
@@ -135,9 +160,10 @@ export const insertAudit = (
   queryId: string | null,
   detail: unknown,
   now: Micros,
+  transaction: string | null = null,
 ): Statement =>
   statement(
-    `INSERT INTO ${table(place, 'AUDIT')} ("HAPPENED_AT", "STREAM", "ACTION", "QUERY_ID", "DETAIL") SELECT ${instantSql(now)}, ?, ?, ?, ?`,
+    `INSERT INTO ${table(place, 'AUDIT')} ("HAPPENED_AT", "STREAM", "ACTION", "QUERY_ID", "DETAIL") SELECT ${instantSql(now)}, ?, ?, ?, ?${onlyWithin(transaction)}`,
     stream,
     action,
     queryId,
@@ -145,8 +171,15 @@ export const insertAudit = (
   );
 
 /** @param figures by name, with its unit last. */
-export function insertMetrics(place: Place, batch: Batch, figures: Readonly<Record<string, number>>, now: Micros): Statement {
-  const rows = Object.entries(figures).map(([name, value]) => `SELECT ?, ?, ${instantSql(now)}, ${textSql(name)}, ${value}`);
+export function insertMetrics(
+  place: Place,
+  batch: Batch,
+  figures: Readonly<Record<string, number>>,
+  now: Micros,
+  transaction: string,
+): Statement {
+  const only = onlyWithin(transaction);
+  const rows = Object.entries(figures).map(([name, value]) => `SELECT ?, ?, ${instantSql(now)}, ${textSql(name)}, ${value}${only}`);
   return statement(
     `INSERT INTO ${table(place, 'METRICS')} ("STREAM", "BATCH", "MEASURED_AT", "NAME", "VALUE") ${rows.join(' UNION ALL ')}`,
     ...rows.flatMap(() => [batch.stream, batch.id]),
@@ -157,12 +190,18 @@ export function insertMetrics(place: Place, batch: Batch, figures: Readonly<Reco
 const LISTED = 200;
 
 /** A row a record, a statement for so many. */
-export function insertQuarantine(place: Place, batch: Batch, records: readonly QuarantinedPlace[], now: Micros): readonly Statement[] {
+export function insertQuarantine(
+  place: Place,
+  batch: Batch,
+  records: readonly QuarantinedPlace[],
+  now: Micros,
+  transaction: string,
+): readonly Statement[] {
   const parts = Array.from({ length: Math.ceil(records.length / LISTED) }, (_, part) => records.slice(part * LISTED, (part + 1) * LISTED));
   return parts.map((part) =>
     statement(
       `INSERT INTO ${table(place, 'QUARANTINE')} ("STREAM", "BATCH", "PAGE", "POSITION", "RULE", "CONTENT_HASH", "NOTED_AT") ${part
-        .map(({ position }) => `SELECT ?, ?, ?, ${position}, ?, ?, ${instantSql(now)}`)
+        .map(({ position }) => `SELECT ?, ?, ?, ${position}, ?, ?, ${instantSql(now)}${onlyWithin(transaction)}`)
         .join(' UNION ALL ')}`,
       ...part.flatMap(({ page, rule, contentHash }) => [batch.stream, batch.id, page, rule, contentHash]),
     ),
@@ -176,10 +215,10 @@ export const readWatermark = (place: Place, stream: string): Statement =>
   );
 
 /** In one statement, which locks the table: the first time there is no row to move, and it never moves back. */
-export const moveWatermark = (place: Place, stream: string, watermark: Micros, now: Micros): Statement =>
+export const moveWatermark = (place: Place, stream: string, watermark: Micros, now: Micros, transaction: string | null = null): Statement =>
   statement(
     `MERGE INTO ${table(place, 'WATERMARK')} AS t
-USING (SELECT ? AS "STREAM", ${instantSql(watermark)} AS "WATERMARK", ${instantSql(now)} AS "MOVED_AT") AS s ON t."STREAM" = s."STREAM"
+USING (SELECT ? AS "STREAM", ${instantSql(watermark)} AS "WATERMARK", ${instantSql(now)} AS "MOVED_AT"${onlyWithin(transaction)}) AS s ON t."STREAM" = s."STREAM"
 WHEN MATCHED AND t."WATERMARK" < s."WATERMARK" THEN UPDATE SET "WATERMARK" = s."WATERMARK", "MOVED_AT" = s."MOVED_AT"
 WHEN NOT MATCHED THEN INSERT ("STREAM", "WATERMARK", "MOVED_AT") VALUES (s."STREAM", s."WATERMARK", s."MOVED_AT")`,
     stream,

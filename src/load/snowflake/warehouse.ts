@@ -157,16 +157,17 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async #load(work: BatchWork): Promise<LoadOutcome> {
     const tag = { stream: work.stream.name, batch: work.batch.id };
+    const { random = Math.random } = this.#options;
     try {
       return await this.#use(tag, async (session) => {
         await this.#tidy(session, work.stream);
-        return loadOnce(session, work, { clock: this.#clock, random: this.#options.random ?? Math.random });
+        return loadOnce(session, work, { clock: this.#clock, random });
       });
     } catch (error) {
       if (!(error instanceof UnknownOutcome)) throw error;
       return this.#use(tag, async (session) => {
         try {
-          return await settle(session, work, error);
+          return await settle(session, work, error, random);
         } finally {
           await dropQuietly(session, work);
         }

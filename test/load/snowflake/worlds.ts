@@ -45,6 +45,7 @@ const KINDS: readonly FaultKind[] = [
   'lock-timeout',
   'deadlock',
   'warehouse-suspended',
+  'transaction-ended',
   'slow',
   'slow-after',
 ];

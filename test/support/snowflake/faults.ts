@@ -13,6 +13,7 @@ import type { Session } from './session.ts';
  * - slow: it runs, and does nothing, until it is aborted
  *
  * Executed:
+ * - transaction-ended: the session's transaction was rolled back before, as one is that stood idle while others waited; the statement runs by itself
  * - lost-after, http-503-after, garbled-after: the answer does not arrive; whoever resends the request gets it
  * - lost-for-good, garbled-for-good: the same, and so is the answer to every resend
  * - session-gone-after: the session ends before the answer
@@ -30,6 +31,7 @@ export type FaultKind =
   | 'deadlock'
   | 'warehouse-suspended'
   | 'slow'
+  | 'transaction-ended'
   | 'lost-after'
   | 'lost-for-good'
   | 'garbled-for-good'

@@ -102,14 +102,18 @@ export class Service {
     return answers.succeeded(null);
   }
 
+  async #endTransaction(session: Session): Promise<void> {
+    await this.#parts.engine.rollback(session);
+    this.#parts.locks.release(session);
+  }
+
   /** What it had open is rolled back, what runs in it is aborted. */
   async end(id: string): Promise<void> {
     const session = this.sessions.all.find((candidate) => candidate.id === id);
     if (!session || session.isGone) return;
     session.isGone = true;
     for (const query of this.#parts.queries.running()) if (query.session === session) query.abort();
-    await this.#parts.engine.rollback(session);
-    this.#parts.locks.release(session);
+    await this.#endTransaction(session);
   }
 
   async #query(request: WireRequest, response: ServerResponse): Promise<void> {
@@ -137,7 +141,10 @@ export class Service {
       if (fault === 'token-expired') session.isTokenExpired = true;
       else await this.end(session.id);
       this.sessions.byToken(session.token);
-    } else return false;
+    } else {
+      if (fault === 'transaction-ended') await this.#endTransaction(session);
+      return false;
+    }
     return true;
   }
 
