@@ -57,6 +57,8 @@ export function takeFence(session: SnowflakeSession, place: Place, stream: strin
   return transaction(session, async () => {
     await run(session, sql.takeFence(place, stream, 1 + Math.floor(random() * LONGEST_STEP), now));
     const [row] = await rows(session, sql.readFence(place, stream));
+    // Outside of the transaction it would be the token of whoever has come since.
+    if ((row?.['ID'] ?? null) === null) throw endedFromOutside();
     return Number(row?.['TOKEN']);
   });
 }

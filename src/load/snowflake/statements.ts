@@ -84,8 +84,9 @@ export const takeFence = (place: Place, stream: string, step: number, now: Micro
     stream,
   );
 
+/** With the id of the transaction that reads it. */
 export const readFence = (place: Place, stream: string): Statement =>
-  statement(`SELECT "TOKEN" FROM ${fenceSql(place, stream)} WHERE "STREAM" = ?`, stream);
+  statement(`SELECT "TOKEN", CURRENT_TRANSACTION() AS "ID" FROM ${fenceSql(place, stream)} WHERE "STREAM" = ?`, stream);
 
 /** Changes the row, though not its token: whoever takes the fence meanwhile waits until this transaction has ended. */
 export const holdFence = (place: Place, stream: string, token: number): Statement =>

@@ -207,6 +207,7 @@ describe('what passes by itself', () => {
 
 describe('a transaction that the service ends between two statements', () => {
   test.each([
+    [/SELECT "TOKEN"/],
     [/UPDATE [^]*__FENCE[^]*"TOKEN" = "TOKEN" WHERE/],
     [/SELECT CURRENT_TRANSACTION/],
     [/^MERGE[^]*__ROWS/],

@@ -63,7 +63,7 @@ async function answer(upstream: string, stage: FolderStage, incoming: IncomingMe
   send(response, adapted(statusCode, await received.text(), url));
 }
 
-/** Statements that fakesnow refuses, and that change nothing which the suite looks at; its sessions are in UTC as they are. */
+/** Statements that fakesnow refuses, and that change nothing which the suite looks at; its sessions are in UTC as they are, and all in one transaction. */
 const PASSED_OVER =
   /^\s*(?:BEGIN|COMMIT|ROLLBACK|ALTER SESSION|(?:CREATE|ALTER) (?:TAG|MASKING POLICY|ROW ACCESS POLICY)|GRANT|ALTER TABLE [\s\S]* SET TAG)/;
 const ROW_ACCESS = / WITH ROW ACCESS POLICY \S+ ON \([^)]*\)/;
@@ -75,7 +75,7 @@ interface Asked {
 
 function known({ bindings = {}, ...query }: Asked): Asked {
   const passes = PASSED_OVER.test(query.sqlText);
-  const sqlText = passes ? `SELECT 'Statement executed successfully.' AS "status"` : bound(query.sqlText, bindings).replace(ROW_ACCESS, '');
+  const sqlText = passes ? `SELECT 'Statement executed successfully.' AS "status"` : bound(query.sqlText, bindings).replace(ROW_ACCESS, '').replaceAll('CURRENT_TRANSACTION()', "'1'");
   return { ...query, sqlText };
 }
 
