@@ -13,7 +13,7 @@ import type { Place } from './names.ts';
 import type { SnowflakeRow, SnowflakeSession } from './session.ts';
 import * as sql from './statements.ts';
 import { type Stratum, strataOf, strataSql } from './strata.ts';
-import { requireStreamTable, rows, run, transaction } from './tables.ts';
+import { currentTransaction, endedFromOutside, requireStreamTable, rows, run, transaction } from './tables.ts';
 
 /** The protocol of a load, step by step; warehouse.ts puts the steps together. */
 
@@ -165,21 +165,6 @@ async function mergeBatch(session: SnowflakeSession, work: BatchWork, strata: re
   if (watermark !== null) await run(session, sql.moveWatermark(place, stream.name, watermark, now, transactionId));
   return { outcome: 'loaded', ...counts, queryId };
 }
-
-async function currentTransaction(session: SnowflakeSession): Promise<string> {
-  const [row] = await rows(session, sql.readTransaction());
-  const id = row?.['ID'] ?? null;
-  if (id === null) throw endedFromOutside();
-  return id;
-}
-
-const endedFromOutside = (): TidemarkError =>
-  new TidemarkError({
-    code: 'WAREHOUSE',
-    message: 'The transaction of a load was ended from outside',
-    hint: 'Nothing was changed; the same again loads the batch. Snowflake ends one that stood idle for five minutes while another loader waited: was this machine asleep?',
-    transient: true,
-  });
 
 async function holdFence(session: SnowflakeSession, place: Place, stream: string, token: number): Promise<void> {
   const { updated } = await run(session, sql.holdFence(place, stream, token));

@@ -11,7 +11,7 @@ import { rowAccessClause, tagStatements } from './migrations/attach.ts';
 import { folded, informationSql, type Place, rowsName, viewName } from './names.ts';
 import type { SnowflakeSession } from './session.ts';
 import * as sql from './statements.ts';
-import { definitionText, readStreamTable, run, type StreamTable, transaction } from './tables.ts';
+import { currentTransaction, definitionText, readStreamTable, run, type StreamTable, transaction } from './tables.ts';
 import { snowflakeType } from './types.ts';
 
 /**
@@ -44,7 +44,7 @@ function contended(stream: Stream): TidemarkError {
   });
 }
 
-/** @returns false where another one changed the table meanwhile. */
+/** @returns whether the table was found to be as it is to be; where it was changed, that is looked at anew. */
 async function tryMigrate(session: SnowflakeSession, place: Place, stream: Stream, schema: RecordSchema, now: Micros): Promise<boolean> {
   const table = await readStreamTable(session, place, stream);
   const before = table?.layout ?? EMPTY;
@@ -54,11 +54,11 @@ async function tryMigrate(session: SnowflakeSession, place: Place, stream: Strea
   if (table && isDeepStrictEqual(growth.layout, before) && definition === table.row.definition) return true;
   try {
     const done = await grow(session, place, stream, table, { schema, wider });
-    return await describe(session, place, stream, table, { ...done, definition }, now);
+    await describe(session, place, stream, table, { ...done, definition }, now);
   } catch (error) {
-    if (alreadyThere(error)) return false;
-    throw error;
+    if (!alreadyThere(error)) throw error;
   }
+  return false;
 }
 
 /** Adds what is missing. @returns what the table holds then, and the statements that did it. */
@@ -95,7 +95,7 @@ async function describe(
   table: StreamTable | null,
   { layout, statements, definition }: Growth & { readonly statements: readonly string[]; readonly definition: string },
   now: Micros,
-): Promise<boolean> {
+): Promise<void> {
   const columns = allColumns(layout).map(({ name, field, type }) => ({ name, field, type: snowflakeType(type) }));
   for (const statement of tagStatements(place, stream, rowsName(stream.name), columns))
     await governed(stream, () => session.run(statement));
@@ -105,15 +105,16 @@ async function describe(
   else if ((table?.latestBy.length ?? 0) > 0) await session.run(dropLatest(place, stream));
   const schema = layoutJson(layout);
   if (table === null) await run(session, sql.insertFence(place, stream.name, now));
-  return transaction(session, async () => {
+  await transaction(session, async () => {
     await run(session, sql.takeFence(place, stream.name, 1, now));
+    const id = await currentTransaction(session);
+    const row = { definition, schema };
     const change = table
-      ? await run(session, sql.updateStream(place, stream.name, table.row, { definition, schema }, now))
-      : await run(session, sql.insertStream(place, stream.name, definition, schema, now));
-    if (change.updated + change.inserted !== 1) return false;
+      ? await run(session, sql.updateStream(place, stream.name, table.row, row, now, id))
+      : await run(session, sql.insertStream(place, stream.name, row, now, id));
+    if (change.updated + change.inserted !== 1) return;
     const detail = table ? { from: table.layout.schema.version, to: layout.schema.version, statements } : { schema: layout.schema };
-    await run(session, sql.insertAudit(place, stream.name, table ? 'evolve' : 'create', null, detail, now));
-    return true;
+    await run(session, sql.insertAudit(place, stream.name, table ? 'evolve' : 'create', null, detail, now, id));
   });
 }
 

@@ -23,10 +23,17 @@ export const readStream = (place: Place, stream: string): Statement =>
   statement(`SELECT "DEFINITION", "SCHEMA" FROM ${table(place, 'STREAMS')} WHERE "STREAM" = ?`, stream);
 
 /** A MERGE locks the table: of two that come at once, the second finds the row of the first. */
-export const insertStream = (place: Place, stream: string, definition: string, schema: string, now: Micros): Statement =>
+/** Within the transaction alone, as whatever follows. */
+export const insertStream = (
+  place: Place,
+  stream: string,
+  { definition, schema }: StreamRow,
+  now: Micros,
+  transaction: string,
+): Statement =>
   statement(
     `MERGE INTO ${table(place, 'STREAMS')} AS t
-USING (SELECT ? AS "STREAM", ? AS "DEFINITION", ? AS "SCHEMA", ${instantSql(now)} AS "CHANGED_AT") AS s ON t."STREAM" = s."STREAM"
+USING (SELECT ? AS "STREAM", ? AS "DEFINITION", ? AS "SCHEMA", ${instantSql(now)} AS "CHANGED_AT"${onlyWithin(transaction)}) AS s ON t."STREAM" = s."STREAM"
 WHEN NOT MATCHED THEN INSERT ("STREAM", "DEFINITION", "SCHEMA", "CHANGED_AT") VALUES (s."STREAM", s."DEFINITION", s."SCHEMA", s."CHANGED_AT")`,
     stream,
     definition,
@@ -39,10 +46,17 @@ export interface StreamRow {
 }
 
 /** Changes nothing where another one has changed it since it was read. */
-export const updateStream = (place: Place, stream: string, before: StreamRow, after: StreamRow, now: Micros): Statement =>
+export const updateStream = (
+  place: Place,
+  stream: string,
+  before: StreamRow,
+  after: StreamRow,
+  now: Micros,
+  transaction: string,
+): Statement =>
   statement(
     `UPDATE ${table(place, 'STREAMS')} SET "DEFINITION" = ?, "SCHEMA" = ?, "CHANGED_AT" = ${instantSql(now)}
-WHERE "STREAM" = ? AND "DEFINITION" = ? AND "SCHEMA" = ?`,
+WHERE "STREAM" = ? AND "DEFINITION" = ? AND "SCHEMA" = ? AND ${withinSql(transaction)}`,
     after.definition,
     after.schema,
     stream,

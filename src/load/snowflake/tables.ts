@@ -94,3 +94,20 @@ async function rollBack(session: SnowflakeSession): Promise<void> {
     session.isLost = true;
   });
 }
+
+/** Id of the open transaction. @throws WAREHOUSE (transient) where there is none any more. */
+export async function currentTransaction(session: SnowflakeSession): Promise<string> {
+  const [row] = await rows(session, sql.readTransaction());
+  const id = row?.['ID'] ?? null;
+  if (id === null) throw endedFromOutside();
+  return id;
+}
+
+/** Of a transaction that the service or an administrator has ended. */
+export const endedFromOutside = (): TidemarkError =>
+  new TidemarkError({
+    code: 'WAREHOUSE',
+    message: 'The open transaction was ended from outside',
+    hint: 'Nothing was changed; the same again goes on. Snowflake ends one that stood idle for five minutes while another loader waited: was this machine asleep?',
+    transient: true,
+  });

@@ -30,6 +30,8 @@ async function planAndLoad(stream: Stream, events: readonly Observation[]): Prom
 const plain = (sql: string): string =>
   sql
     .replaceAll(/"PAYMENTS__bbbbbbbb_\w+"/gi, '"STAGING"')
+    // A plan can be run by hand, in whatever transaction.
+    .replaceAll(/ AND CURRENT_TRANSACTION\(\) = '\d+'/g, '')
     .replaceAll(/TO_TIMESTAMP_LTZ\(\d+, 6\) AS "_LOADED_AT"/g, 'NOW AS "_LOADED_AT"');
 
 describe('the plan of a batch', () => {

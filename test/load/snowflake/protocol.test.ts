@@ -223,7 +223,7 @@ describe('a transaction that the service ends between two statements', () => {
     await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({
       code: 'WAREHOUSE',
       transient: true,
-      message: 'The transaction of a load was ended from outside',
+      message: 'The open transaction was ended from outside',
     });
     expect(await counts()).toEqual([0, 0, 0]);
     expect(bench.server.locks.list()).toEqual([]);

@@ -75,7 +75,9 @@ interface Asked {
 
 function known({ bindings = {}, ...query }: Asked): Asked {
   const passes = PASSED_OVER.test(query.sqlText);
-  const sqlText = passes ? `SELECT 'Statement executed successfully.' AS "status"` : bound(query.sqlText, bindings).replace(ROW_ACCESS, '').replaceAll('CURRENT_TRANSACTION()', "'1'");
+  const sqlText = passes
+    ? `SELECT 'Statement executed successfully.' AS "status"`
+    : bound(query.sqlText, bindings).replace(ROW_ACCESS, '').replaceAll('CURRENT_TRANSACTION()', "'1'");
   return { ...query, sqlText };
 }
 
