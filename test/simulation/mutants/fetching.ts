@@ -76,8 +76,8 @@ export const FETCHING: readonly Mutant[] = [
     edits: [
       {
         file: 'src/landing/land.ts',
-        from: `  if (standing && hash('sha256', standing) === page.sha256) return key;`,
-        to: `  if (standing) return key;`,
+        from: `  if (standing && hash('sha256', standing) === page.sha256) return { key, storedSha256: null };`,
+        to: `  if (standing) return { key, storedSha256: null };`,
       },
     ],
   },
