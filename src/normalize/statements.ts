@@ -29,20 +29,15 @@ export interface LineFiles {
   readonly longest: number;
 }
 
-/** @param exact fields whose numbers are read as they were written, too. @param more options of files that are not plain. */
-function readLines(
-  { files, longest }: LineFiles,
-  record: Fields,
-  exact: Fields = [],
-  more: 'numbered' | typeof LANDED = 'numbered',
-): string {
+/** @param exact fields whose numbers are read as they were written, too. @param isNumbered or as pages landed, without `p`. */
+function readLines({ files, longest }: LineFiles, record: Fields, exact: Fields = [], isNumbered = true): string {
+  const p = isNumbered ? "p: 'INTEGER', " : '';
   const x = exact.length === 0 ? '' : `, x: ${literal(structType(exact))}`;
-  const [p, options] = more === 'numbered' ? ["p: 'INTEGER', ", ''] : ['', more];
-  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = ${Math.max(SMALLEST_OBJECT_LIMIT, longest + 1024)}${options},
+  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = ${Math.max(SMALLEST_OBJECT_LIMIT, longest + 1024)}${isNumbered ? '' : AS_LANDED},
     columns = {${p}i: 'INTEGER', h: 'VARCHAR'${x}, r: ${literal(structType(record))}})`;
 }
 
-const LANDED = ", compression = 'zstd', filename = true";
+const AS_LANDED = ", compression = 'zstd', filename = true";
 
 /** Index lines: numbered ones, and those of pages as they landed, each page's in a file of `landedName`. */
 export interface IndexLines {
@@ -60,7 +55,7 @@ function readIndex({ numbered, landed }: IndexLines, record: Fields, exact: Fiel
   const columns = `i, h${exact.length === 0 ? '' : ', x'}, r`;
   const sources = [
     ...(numbered.files.length > 0 ? [`SELECT p, ${columns} FROM ${readLines(numbered, record, exact)}`] : []),
-    ...(landed.files.length > 0 ? [`SELECT ${LANDED_NUMBER} AS p, ${columns} FROM ${readLines(landed, record, exact, LANDED)}`] : []),
+    ...(landed.files.length > 0 ? [`SELECT ${LANDED_NUMBER} AS p, ${columns} FROM ${readLines(landed, record, exact, false)}`] : []),
   ];
   return `(${sources.join(' UNION ALL ')})`;
 }

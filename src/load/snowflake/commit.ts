@@ -53,10 +53,14 @@ const LONGEST_STEP = 2 ** 20;
  * In a transaction of its own: from here on, whoever took the fence before can commit no more. Steps are random: of two loaders, one whose
  * transaction was ended from outside would else believe that it has the token which the other has. @param random in [0, 1). @returns the token.
  */
-export function takeFence(session: SnowflakeSession, place: Place, stream: string, now: Micros, random: () => number): Promise<number> {
+export function takeFence(
+  session: SnowflakeSession,
+  { place, stream: { name }, now }: Pick<BatchWork, 'place' | 'stream' | 'now'>,
+  random: () => number,
+): Promise<number> {
   return transaction(session, async () => {
-    await run(session, sql.takeFence(place, stream, 1 + Math.floor(random() * LONGEST_STEP), now));
-    const [row] = await rows(session, sql.readFence(place, stream));
+    await run(session, sql.takeFence(place, name, 1 + Math.floor(random() * LONGEST_STEP), now));
+    const [row] = await rows(session, sql.readFence(place, name));
     // Outside of the transaction it would be the token of whoever has come since.
     if ((row?.['ID'] ?? null) === null) throw endedFromOutside();
     return Number(row?.['TOKEN']);
@@ -135,9 +139,10 @@ export async function commitBatch(
       () => mergeBatch(session, work, strata, token),
       () => (committing = true),
     );
-    // A COMMIT without a transaction is no error.
-    if (!(await ledgerOutcome(session, work.place, work.batch, 'loaded'))) throw endedFromOutside();
-    return outcome;
+    // A COMMIT without a transaction is no error; and then another loader may have loaded the batch.
+    const entry = await ledgerOutcome(session, work.place, work.batch, 'already');
+    if (!entry) throw endedFromOutside();
+    return entry.queryId === outcome.queryId ? outcome : entry;
   } catch (error) {
     if (committing || session.isLost) throw new UnknownOutcome('a load was not answered', { cause: error });
     throw error;
@@ -213,12 +218,12 @@ function figuresOf(batch: Batch, counts: MergeCounts, strata: readonly Stratum[]
  */
 export async function settle(
   session: SnowflakeSession,
-  { place, stream, batch, now }: BatchWork,
+  work: BatchWork,
   unknown: UnknownOutcome,
   random: () => number,
 ): Promise<LoadOutcome> {
-  await takeFence(session, place, stream.name, now, random);
-  const outcome = await ledgerOutcome(session, place, batch, 'loaded');
+  await takeFence(session, work, random);
+  const outcome = await ledgerOutcome(session, work.place, work.batch, 'loaded');
   if (outcome) return outcome;
   throw unknown.cause;
 }

@@ -42,7 +42,7 @@ async function commitInTurn(
   effects: LoadEffects,
 ): Promise<LoadOutcome> {
   for (let attempt = 1; ; attempt++) {
-    const token = await takeFence(session, work.place, work.stream.name, work.now, effects.random);
+    const token = await takeFence(session, work, effects.random);
     const already = await alreadyLoaded(session, work);
     if (already) return already;
     try {

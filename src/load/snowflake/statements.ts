@@ -22,8 +22,7 @@ const epoch = (name: string): string => `DATE_PART(EPOCH_MICROSECOND, "${name}")
 export const readStream = (place: Place, stream: string): Statement =>
   statement(`SELECT "DEFINITION", "SCHEMA" FROM ${table(place, 'STREAMS')} WHERE "STREAM" = ?`, stream);
 
-/** A MERGE locks the table: of two that come at once, the second finds the row of the first. */
-/** Within the transaction alone, as whatever follows. */
+/** A MERGE locks the table: of two that come at once, the second finds the row of the first. Only within the transaction, as whatever follows. */
 export const insertStream = (
   place: Place,
   stream: string,

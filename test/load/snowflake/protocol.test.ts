@@ -47,8 +47,8 @@ describe('the fence', () => {
     const work = workOf(await bench.batch('one', schema, first), 'ZOMBIE');
     await withSession(async (session) => {
       const strata = await stage(session, work);
-      const stale = await takeFence(session, work.place, 'payments', START, Math.random);
-      const fresh = await takeFence(session, work.place, 'payments', START, Math.random);
+      const stale = await takeFence(session, work, Math.random);
+      const fresh = await takeFence(session, work, Math.random);
       await expect(commitBatch(session, work, strata, stale)).rejects.toMatchObject({ code: 'FENCED', transient: false });
       expect(await counts()).toEqual([0, 0, 0]);
       expect(await commitBatch(session, work, strata, fresh)).toMatchObject({ outcome: 'loaded', inserted: 2 });
@@ -62,7 +62,7 @@ describe('the fence', () => {
     const two = await bench.batch('two', schema, second);
     await withSession(async (session) => {
       const strata = await stage(session, one);
-      const token = await takeFence(session, one.place, 'payments', START, Math.random);
+      const token = await takeFence(session, one, Math.random);
       let other: Promise<unknown> = Promise.resolve();
       bench.server.faultsBy(({ sql }) => {
         if (sql.startsWith('MERGE INTO "DB"') && sql.includes('__ROWS') && sql.includes('SLOW'))
@@ -80,10 +80,10 @@ describe('the fence', () => {
     const warehouse = bench.open();
     const refunds = makeStream({ name: 'refunds' });
     for (const of of [stream, refunds]) await warehouse.migrate(of, schema);
-    const { place } = workOf(await bench.batch('one', schema, first), 'HOLDS');
+    const work = workOf(await bench.batch('one', schema, first), 'HOLDS');
     const other = await bench.batch('other', schema, second, { stream: 'refunds' });
     await withSession(async (session) => {
-      const token = await takeFence(session, place, 'payments', START, Math.random);
+      const token = await takeFence(session, work, Math.random);
       await session.run('BEGIN');
       await session.run(`UPDATE "DB"."${bench.config.schema}"."PAYMENTS__FENCE" SET "TOKEN" = "TOKEN" WHERE "TOKEN" = ${token}`);
       expect(await warehouse.load(refunds, other.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
@@ -101,7 +101,7 @@ describe('the fence', () => {
     await withSession(async (session) => {
       const strata = await stage(session, work);
       await warehouse.migrate(stream, wider);
-      const token = await takeFence(session, work.place, 'payments', START, Math.random);
+      const token = await takeFence(session, work, Math.random);
       await commitBatch(session, work, strata, token);
     });
     expect(await tableOf(warehouse, stream)).toEqual(expectedTable([note], wider));
@@ -169,7 +169,7 @@ describe('an outcome that nobody told', () => {
     await withSession(async (session) => {
       const strata = await stage(session, held);
       const later = await stage(session, missing);
-      const token = await takeFence(session, held.place, 'payments', START, Math.random);
+      const token = await takeFence(session, held, Math.random);
       const committed = await commitBatch(session, held, strata, token);
       expect(await settle(session, held, lost, Math.random)).toEqual(committed);
       await expect(settle(session, missing, lost, Math.random)).rejects.toThrow('nobody answered');
@@ -202,47 +202,6 @@ describe('what passes by itself', () => {
     expect(bench.server.locks.list()).toEqual([]);
     expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
     expect(await stagingTables()).toEqual([]);
-  });
-});
-
-describe('a transaction that the service ends between two statements', () => {
-  test.each([
-    [/SELECT "TOKEN"/],
-    [/UPDATE [^]*__FENCE[^]*"TOKEN" = "TOKEN" WHERE/],
-    [/SELECT CURRENT_TRANSACTION/],
-    [/^MERGE[^]*__ROWS/],
-    [/INSERT INTO .*LEDGER/],
-    [/INSERT INTO .*AUDIT/],
-    [/INSERT INTO .*METRICS/],
-    [/^MERGE[^]*WATERMARK/],
-  ])('R12: leaves nothing, whatever its session sends from %s on, and the same again loads the batch', async (when) => {
-    const warehouse = bench.open();
-    const one = await bench.batch('one', schema, first);
-    await warehouse.migrate(stream, schema);
-    bench.server.fault({ when, kind: 'transaction-ended' });
-    await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({
-      code: 'WAREHOUSE',
-      transient: true,
-      message: 'The open transaction was ended from outside',
-    });
-    expect(await counts()).toEqual([0, 0, 0]);
-    expect(bench.server.locks.list()).toEqual([]);
-    expect(await warehouse.load(stream, one.batch, [], START)).toMatchObject({ outcome: 'loaded', inserted: 2 });
-    expect(await counts()).toEqual([2, 1, 1]);
-    expect(await bench.sql(`SELECT COUNT(*) AS "N" FROM "TIDEMARK_AUDIT" WHERE "ACTION" = 'load'`)).toEqual([{ N: '1' }]);
-  });
-
-  test('R12: is no load where it was ended before its COMMIT, and a fence that was not taken is held by nobody', async () => {
-    const [warehouse, other] = [bench.open(), bench.open()];
-    const one = await bench.batch('one', schema, first);
-    await warehouse.migrate(stream, schema);
-    bench.server.fault({ when: /^COMMIT/, kind: 'transaction-ended', skip: 1 });
-    await expect(warehouse.load(stream, one.batch, [], START)).rejects.toMatchObject({ transient: true });
-    expect(await counts()).toEqual([0, 0, 0]);
-    bench.server.fault({ when: /^COMMIT/, kind: 'transaction-ended' });
-    const [mine, theirs] = await Promise.all([warehouse.load(stream, one.batch, [], START), other.load(stream, one.batch, [], START)]);
-    expect([mine.outcome, theirs.outcome].sort()).toEqual(['already', 'loaded']);
-    expect(await counts()).toEqual([2, 1, 1]);
   });
 });
 
