@@ -18,22 +18,27 @@ FAKESNOW := tmp/fakesnow
 VERSITYGW_VERSION := 1.8.0
 VERSITYGW := tmp/versitygw-$(VERSITYGW_VERSION)
 INSTALLED := node_modules/.package-lock.json
+READY := kernel/kernel.wasm
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-install: $(INSTALLED) ## install what the project needs, from its lockfile
+install: $(INSTALLED) $(READY) ## install what the project needs, from its lockfile
 
 # Not `npm ci`: it refuses a lockfile that lacks binaries of platforms which the registry at hand does not serve.
 $(INSTALLED): package.json package-lock.json
 	@npm install --no-save --no-progress --loglevel=error
 	@touch $(INSTALLED)
 
-demo: $(INSTALLED) ## both streams from a hostile partner into a table, with proof (SEED=7)
+# What reads records in the normalizer's hot loops: AssemblyScript, compiled to WebAssembly.
+$(READY): $(wildcard kernel/*.ts kernel/asconfig.json) | $(INSTALLED)
+	@npm run --silent kernel
+
+demo: $(READY) ## both streams from a hostile partner into a table, with proof (SEED=7)
 	@bin/tidemark demo --seed $(SEED)
 
 # The S3 server is built beside the checks: from cold it takes as long as they do.
-test: $(INSTALLED) ## types, style, structure, and every test
+test: $(READY) ## types, style, structure, and every test
 	@$(MAKE) --no-print-directory --jobs=2 check versitygw
 	@UV_THREADPOOL_SIZE=12 vitest run
 
@@ -46,14 +51,14 @@ $(VERSITYGW)/versitygw:
 		GOBIN=$(CURDIR)/$(VERSITYGW) go install -gcflags="all=-N -l" -ldflags="-s -w" github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW_VERSION) && exit; \
 	done; echo "versitygw was not built: tests on a real S3 server are skipped" >&2
 
-s3-runs: $(INSTALLED) versitygw ## writers behind bad networks on a real S3 server, killed at any request (RUNS=1000, SEED=1)
+s3-runs: $(READY) versitygw ## writers behind bad networks on a real S3 server, killed at any request (RUNS=1000, SEED=1)
 	@node test/store/runs.ts --runs $(RUNS) --seed $(if $(filter file,$(origin SEED)),1,$(SEED))
 
-s3-prefix: $(INSTALLED) ## memory of a replay that walks over a prefix of OBJECTS=100000
+s3-prefix: $(READY) ## memory of a replay that walks over a prefix of OBJECTS=100000
 	@node test/pipeline/prefix.ts $(OBJECTS)
 
 # Not part of `test`: it installs Python packages, and tries the loader's SQL on an emulator that is not ours.
-test-fakesnow: $(INSTALLED) $(FAKESNOW)/installed ## the Snowflake loader's tests against fakesnow, as far as it goes
+test-fakesnow: $(READY) $(FAKESNOW)/installed ## the Snowflake loader's tests against fakesnow, as far as it goes
 	@TIDEMARK_SNOWFLAKE=fakesnow UV_THREADPOOL_SIZE=12 vitest run $(addprefix test/load/snowflake/,suites.test.ts merge.test.ts evolve.test.ts)
 
 fakesnow: $(FAKESNOW)/installed ## install fakesnow, an emulator of Snowflake
@@ -64,48 +69,48 @@ $(FAKESNOW)/installed: test/support/fakesnow/requirements.txt
 	@$(FAKESNOW)/bin/pip install --quiet --disable-pip-version-check --requirement test/support/fakesnow/requirements.txt
 	@touch $@
 
-simulate: $(INSTALLED) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
+simulate: $(READY) ## one simulated world of everything that can go wrong, step by step (SEED=7, SEEDS=1)
 	@node test/simulation/run.ts --seed $(SEED) --seeds $(SEEDS)
 
-snowflake-runs: $(INSTALLED) ## loads into Snowflake's stand-in by two loaders at once, with faults at every step (RUNS=500, START=1000)
+snowflake-runs: $(READY) ## loads into Snowflake's stand-in by two loaders at once, with faults at every step (RUNS=500, START=1000)
 	@RUNS=$(if $(filter file,$(origin RUNS)),500,$(RUNS)) START=$(START) UV_THREADPOOL_SIZE=12 vitest run test/load/snowflake/worlds.test.ts
 
-soak: $(INSTALLED) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
+soak: $(READY) ## simulated worlds for HOURS=1, then real processes that are killed for MINUTES=10
 	@UV_THREADPOOL_SIZE=12 node test/simulation/soak.ts --hours $(HOURS) --start $(START) --minutes $(MINUTES)
 
-mutants: $(INSTALLED) ## break the program in one way after the other, and show that simulated worlds find each (WORLDS=60)
+mutants: $(READY) ## break the program in one way after the other, and show that simulated worlds find each (WORLDS=60)
 	@node test/simulation/mutants/break.ts --worlds $(WORLDS)
 
 # The other variant: `make slo BACKFILL=30` has a backfill of so many days beside the day. What a day allocates is short-lived.
-slo: $(INSTALLED) ## a day at peak with two brownouts in virtual time: freshness, requests (HOURS=24, BACKFILL=0)
+slo: $(READY) ## a day at peak with two brownouts in virtual time: freshness, requests (HOURS=24, BACKFILL=0)
 	@node --max-semi-space-size=64 test/simulation/slo/run.ts --hours $(if $(filter file,$(origin HOURS)),24,$(HOURS)) --backfill $(BACKFILL)
 
-check: $(INSTALLED) ## types, style and structure alone
+check: $(READY) ## types, style and structure alone
 	@tsc -p tsconfig.json
 	@oxlint --quiet
 	@biome ci --log-level=warn
 	@depcruise --config .dependency-cruiser.cjs src bench test --output-type err
 	@knip --no-progress
 
-format: $(INSTALLED) ## put the code into its form
+format: $(READY) ## put the code into its form
 	@biome check --write --log-level=warn
 
-schema: $(INSTALLED) ## write tidemark.schema.json anew from the configuration's definition
+schema: $(READY) ## write tidemark.schema.json anew from the configuration's definition
 	@vitest run test/config -u
 
-bench: $(INSTALLED) ## events a second and peak memory of each stage, against the textbook query
+bench: $(READY) ## events a second and peak memory of each stage, against the textbook query
 	@bench/run
 
-bench-scale: $(INSTALLED) ## time and memory up to 20 million events, and shards: half an hour
+bench-scale: $(READY) ## time and memory up to 20 million events, and shards: half an hour
 	@bench/run scale
 
-bench-flat: $(INSTALLED) ## loads into a table of 1, 10 and 50 million rows, against a bare MERGE
+bench-flat: $(READY) ## loads into a table of 1, 10 and 50 million rows, against a bare MERGE
 	@bench/run flat
 
-bench-peak: $(INSTALLED) ## the whole line at the pace of 300 million events a day, live for several minutes
+bench-peak: $(READY) ## the whole line at the pace of 300 million events a day, live for several minutes
 	@bench/run peak
 
-bench-odd: $(INSTALLED) ## what it costs that one record in a hundred has an odd value
+bench-odd: $(READY) ## what it costs that one record in a hundred has an odd value
 	@bench/run odd
 
 # Java is the only thing that is not installed: Spark runs on it.
@@ -115,7 +120,7 @@ $(SPARK)/installed: bench/spark/requirements.txt
 	@$(SPARK)/bin/pip install --quiet --disable-pip-version-check --requirement bench/spark/requirements.txt
 	@touch $@
 
-bench-spark: $(INSTALLED) $(SPARK)/installed ## the normalizer against Spark on the same cores and events
+bench-spark: $(READY) $(SPARK)/installed ## the normalizer against Spark on the same cores and events
 	@bench/run spark --python $(SPARK)/bin/python
 
 $(LINTER)/installed: infra/requirements.txt
@@ -126,7 +131,7 @@ $(LINTER)/installed: infra/requirements.txt
 infra-check: $(LINTER)/installed ## the CloudFormation templates, by cfn-lint
 	@$(LINTER)/bin/cfn-lint infra/*.yaml
 
-build: $(INSTALLED) ## JavaScript for a package, into dist/
+build: $(READY) ## JavaScript for a package, into dist/
 	@tsc -p tsconfig.build.json
 
 clean: ## remove what was built and what the demo left

@@ -49,7 +49,7 @@ export async function closePage(
 
 function landedMeasure({ measured }: PageSource): Omit<MeasuredPage, 'page'> {
   assert(measured, 'a page with an index was measured');
-  return { sha256: measured.sha256, records: measured.records, shape: measured.shape, careful: false };
+  return { sha256: measured.sha256, records: measured.records, shape: measured.shape };
 }
 
 async function writeRefused(

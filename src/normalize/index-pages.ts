@@ -31,8 +31,6 @@ export interface IndexedPages {
 /** Pages that go through one task. */
 export interface PageGroup extends IndexFile {
   readonly pages: readonly number[];
-  /** Local file of their records as they are, a line each; null where there is none yet. */
-  readonly records: { readonly path: string; readonly longest: number } | null;
 }
 
 const GROUP_RECORDS = 40_000;
@@ -91,7 +89,7 @@ async function indexGroup(work: IndexWork, number: number, pages: readonly numbe
   const index = await bringLandedIndexes(work, pages);
   if (!index) return numberGroup(work, number, pages);
   const lines = pages.reduce((sum, page) => sum + (work.input.pages[page]?.measured?.records ?? 0), 0);
-  return { pages, isNumbered: false, index, lines, records: null, refused: [], brought: pages.map(asLanded) };
+  return { pages, isNumbered: false, index, lines, refused: [], brought: pages.map(asLanded) };
 }
 
 const asLanded = (page: number): BroughtPage => ({ page, body: null, measured: null });
@@ -99,8 +97,7 @@ const asLanded = (page: number): BroughtPage => ({ page, body: null, measured: n
 /** Index lines in one file, which say of which page they are, whatever the pages landed with. */
 async function numberGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
   const { folder, input, pool, contract } = work;
-  const file = (kind: string): string => join(folder, `${kind}-${String(number).padStart(5, '0')}`);
-  const [indexPath, linesPath] = [file('index'), file('records')];
+  const indexPath = join(folder, `index-${String(number).padStart(5, '0')}`);
   const brought = await mapConcurrent(pages, 8, (page) => bringIndex(work, page));
   const { definition } = input;
   const result = await pool.run({
@@ -110,12 +107,10 @@ async function numberGroup(work: IndexWork, number: number, pages: readonly numb
     fields: fieldsOf(definition),
     frozen: contract && { contract, released: input.released, key: definition.key },
     indexPath,
-    linesPath,
   });
   const { lines, longest, refused } = result;
-  const records = result.records && { path: linesPath, longest: result.records.longest };
   const index = { files: [indexPath], longest };
-  return { pages, isNumbered: true, index, lines, records, refused, brought: broughtPages(brought, result) };
+  return { pages, isNumbered: true, index, lines, refused, brought: broughtPages(brought, result) };
 }
 
 function broughtPages(brought: readonly (PageBody | PageIndex)[], result: IndexResult): BroughtPage[] {

@@ -3,51 +3,33 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { measureRecords } from '../json/measure.ts';
 import { fieldNames } from '../page/fields.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
-import { IndexReader, numberIndex, type RecordCheck, writeIndex } from '../page/page-index.ts';
-import { needsCare, onOneLine } from '../page/record.ts';
+import { numberIndex, type RecordCheck, writeIndex } from '../page/page-index.ts';
 import { mayMeet } from '../schema/contract.ts';
-import { recordNeedsProjection } from '../schema/project.ts';
-import { SEEN, type Shape, shapeFromJson, shapeToJson } from '../schema/shape.ts';
-import { schemaOf } from '../schema/union.ts';
+import { type Shape, shapeToJson } from '../schema/shape.ts';
 import { unfold } from '../store/compress.ts';
 import { damagedIndex, measureForeign, unfoldBody, verifyBody } from './body.ts';
 import { frozenCheck, keyOf } from './frozen.ts';
-import { writeLine } from './line.ts';
 import type { IndexResult, IndexTask, MeasuredPage, PageBody, PageIndex, RefusedRecord } from './tasks.ts';
 
 /** The thread's own: memory is not touched for the first time in each task. */
 const lines = new LineBuffer();
-const records = new LineBuffer();
 
-/**
- * Writes the index lines of some pages into one file: those that landed with the page, or those of its body, which is verified. Where
- * nothing but bodies is given, their records become lines as well while they are at hand: most go on, and the others are left out later.
- */
+/** Writes the index lines of some pages into one file: those that landed with the page, or those of its body, which is verified. */
 export function indexPages(task: IndexTask): IndexResult {
   const pages: MeasuredPage[] = [];
   const refused: RefusedRecord[] = [];
   const index = new LineFile(task.indexPath);
-  const whole = task.pages.some((page) => 'sha256' in page) ? null : new LineFile(task.linesPath);
-  let isWhole = whole !== null;
   try {
     for (const page of task.pages) {
       lines.clear();
       if ('sha256' in page) takeIndex(page);
-      else {
-        const { body, measured } = indexBody(page, task, refused);
-        pages.push(measured);
-        // Records that must be looked at one by one wait until the schema is known, and so do their neighbours; so do those that will
-        // surely be rewritten: it is less to read a body again than lines that were written in vain.
-        isWhole &&= !measured.careful && !isRewritten(shapeFromJson(measured.shape));
-        if (isWhole) whole?.add(wholeRecords(body, lines.bytes()));
-      }
+      else pages.push(indexBody(page, task, refused));
       index.add(lines);
     }
   } finally {
     index.close();
-    whole?.close();
   }
-  return { pages, refused, lines: index.lines, longest: index.longest, records: whole && isWhole ? { longest: whole.longest } : null };
+  return { pages, refused, lines: index.lines, longest: index.longest };
 }
 
 /** Synchronous: the thread has nothing else to do, and the promises of a file handle write in small pieces. */
@@ -78,7 +60,7 @@ function takeIndex({ page, key, path, sha256 }: PageIndex): void {
   numberIndex(lines, index, page);
 }
 
-function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): { body: Buffer; measured: MeasuredPage } {
+function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): MeasuredPage {
   const { fields } = task;
   const { body, sha256 } = openBody(page);
   const capture = fieldNames(fields);
@@ -87,24 +69,12 @@ function indexBody(page: PageBody, task: IndexTask, refused: RefusedRecord[]): {
   for (const { position, refusal, record } of writeIndex(lines, { body, measure }, fields, page.page, check)) {
     refused.push({ page: page.page, position, key: record && task.frozen ? keyOf(record, task.frozen.key) : [], said: refusal });
   }
-  const careful = measure.notObjects.length > 0 || needsCare(measure.shape, fields);
-  return { body, measured: { page: page.page, sha256, records: measure.records, shape: shapeToJson(measure.shape), careful } };
+  return { page: page.page, sha256, records: measure.records, shape: shapeToJson(measure.shape) };
 }
 
 /** Most pages have no field that is new, and then their records need not be looked at. */
 function checkOf({ frozen }: IndexTask, shape: Shape): RecordCheck | null {
   return frozen && mayMeet(shape, frozen.contract).freeze ? frozenCheck(frozen) : null;
-}
-
-/** Whatever other pages hold: their shapes only widen the schema. */
-const isRewritten = (shape: Shape): boolean =>
-  (shape.seen & SEEN.crowded) !== 0 || recordNeedsProjection(shape, schemaOf(shape, { columns: [], fields: [] }, 1));
-
-function wholeRecords(landed: Buffer, index: Buffer): LineBuffer {
-  records.clear();
-  const body = onOneLine(landed);
-  for (const reader = new IndexReader(index); reader.read(); ) writeLine(records, index, reader, body, null);
-  return records;
 }
 
 /** @throws CORRUPT where it is not what was landed. */

@@ -1,8 +1,8 @@
 import type { Engine } from '../engine.ts';
 import { indexPages } from './index-task.ts';
-import { writeLines } from './lines-task.ts';
+import { joinRows } from './join-task.ts';
 import { refuse } from './refuse-task.ts';
-import { rewriteLines } from './rewrite-task.ts';
+import { writeRows } from './rows-task.ts';
 import type { StatementResult, StatementTask, Task, TaskResult } from './tasks.ts';
 
 /** Does one task. Only statements need the engine: it is not opened before one comes. */
@@ -12,10 +12,10 @@ export async function perform(task: Task, engine: () => Promise<Engine>): Promis
       return indexPages(task);
     case 'refuse':
       return refuse(task);
-    case 'lines':
-      return writeLines(task);
-    case 'rewrite':
-      return rewriteLines(task);
+    case 'rows':
+      return writeRows(task);
+    case 'join':
+      return joinRows(task);
     case 'statements':
       return runStatements(task, await engine());
   }

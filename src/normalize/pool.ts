@@ -4,11 +4,12 @@ import type {
   Done,
   IndexResult,
   IndexTask,
-  LinesResult,
-  LinesTask,
+  JoinResult,
+  JoinTask,
   RefuseResult,
   RefuseTask,
-  RewriteTask,
+  RowsResult,
+  RowsTask,
   StatementResult,
   StatementTask,
   Task,
@@ -20,7 +21,8 @@ export interface Pool {
   readonly threads: number;
   run(task: IndexTask): Promise<IndexResult>;
   run(task: RefuseTask): Promise<RefuseResult>;
-  run(task: LinesTask | RewriteTask): Promise<LinesResult>;
+  run(task: RowsTask): Promise<RowsResult>;
+  run(task: JoinTask): Promise<JoinResult>;
   run(task: StatementTask): Promise<StatementResult>;
   /** Waits for running tasks, then ends the threads. */
   close(): Promise<void>;

@@ -1,9 +1,8 @@
 import { bucketBound, LATENESS_BUCKETS } from '../manifest/lateness.ts';
-import { keyFields } from '../page/fields.ts';
-import { duckdbType } from '../schema/duckdb-types.ts';
-import { derivedSql, inputName, inputsOf, writtenInputs } from '../schema/transform.ts';
+import { derivedSql } from '../schema/transform.ts';
 import { DERIVED, LINEAGE, OVERFLOW, type RecordSchema } from '../schema/types.ts';
 import { identifier, literal, literalList } from '../sql.ts';
+import type { Transform } from '../stream.ts';
 import { ISO_PATTERN, TIME_RANGE, type TimeForm } from '../time.ts';
 import type { Seen } from './batch.ts';
 import { type Definition, fieldsOf } from './definition.ts';
@@ -227,60 +226,27 @@ export const PARQUET =
 
 export const countRows = (path: string): string => `SELECT num_rows AS n FROM parquet_file_metadata(${literal(path)})`;
 
-const OVERFLOW_TYPE = 'MAP(VARCHAR, VARCHAR)';
-
 /** The key of page `p`, from the JSON file that lists them all, in their order. */
 const pageKey = (path: string): string =>
   `(SELECT list(key ORDER BY p) FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', key: 'VARCHAR'}))[p + 1]`;
 
-/** In brackets, because DuckDB takes a function that is joined for one of the rows on its left. */
-const leaveOut = (path: string): string =>
-  `ANTI JOIN (FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {p: 'INTEGER', i: 'INTEGER'})) USING (p, i)`;
-
-/** The rows of a batch: the lines that won, in the schema's types, with their lineage. */
-export function savePart(definition: Definition, schema: RecordSchema, part: PartFiles): string {
-  const fields = schema.fields.filter(({ name }) => name !== DERIVED);
-  const fixed = [...new Set([...keyFields(definition), ...definition.version.map((column) => column.name)])];
-  const record = [
-    ...fixed.map((name) => [name, 'VARCHAR'] as const),
-    ...fields.map((field) => [field.name, duckdbType(field.type)] as const),
-    // Where nothing overflows, reading the field of every record all the same takes its time.
-    ...(schema.overflow.length > 0 ? [[OVERFLOW, OVERFLOW_TYPE] as const] : []),
-    ...writtenStruct(definition, schema),
+/**
+ * The rows of a file once more, with the columns that the transform makes of them in place of what it reads and they do not have.
+ * @param from rows as a RowsTask writes them. @param to the file of the batch.
+ */
+export function saveDerived(definition: Definition, transform: Transform, schema: RecordSchema, from: string, to: string): string {
+  const names = [
+    ...definition.key.map(({ name }) => name),
+    ...definition.version.map(({ name }) => name),
+    ...schema.fields.flatMap(({ name }) => (name === DERIVED ? [] : [name])),
+    OVERFLOW,
   ];
-  const column = (sql: string, name: string): string => `${sql} AS ${identifier(name)}`;
-  const field = (name: string): string => `r.${identifier(name)}`;
-  const [time, ...integers] = definition.version;
+  const lineage = [LINEAGE.page, LINEAGE.position, LINEAGE.contentHash, LINEAGE.batch];
   const columns = [
-    ...definition.key.map((key) => column(key.constant === null ? field(key.name) : literal(key.constant), key.name)),
-    column(`make_timestamptz(${acceptedMicrosSql(field(time.name), time.form)})`, time.name),
-    ...integers.map((version) => column(`TRY_CAST(${field(version.name)} AS BIGINT)`, version.name)),
-    ...fields.map(({ name }) => column(field(name), name)),
-    column(schema.overflow.length > 0 ? field(OVERFLOW) : `CAST(NULL AS ${OVERFLOW_TYPE})`, OVERFLOW),
-    ...(fields.length < schema.fields.length && definition.transform
-      ? [column(derivedSql(definition.transform, schema, definition.key, fixed), DERIVED)]
-      : []),
-    column(pageKey(part.pages), LINEAGE.page),
-    column('i', LINEAGE.position),
-    column('h', LINEAGE.contentHash),
-    column(literal(part.batch), LINEAGE.batch),
+    ...names.map((name) => `r.${identifier(name)}`),
+    `${derivedSql(transform, schema, definition)} AS ${identifier(DERIVED)}`,
+    ...lineage.map((name) => `r.${name}`),
   ];
-  return `COPY (SELECT ${columns.join(', ')}
-      FROM (SELECT p, i, h, r FROM ${readLines(part.lines, record)} ${part.without === null ? '' : leaveOut(part.without)}))
-    TO ${literal(part.path)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
-}
-
-/** What expressions read and typed columns cannot give them: it stands in the lines. */
-function writtenStruct({ transform = null }: Definition, schema: RecordSchema): Fields {
-  const written = writtenInputs(inputsOf(transform), schema);
-  return written.length === 0 ? [] : [[DERIVED, structType(written.map((path) => [inputName(path), 'VARCHAR'] as const))]];
-}
-
-export interface PartFiles {
-  readonly lines: LineFiles;
-  /** JSON file of the lines that are passed over, by p and i. */
-  readonly without: string | null;
-  readonly pages: string;
-  readonly batch: string;
-  readonly path: string;
+  return `COPY (SELECT ${columns.join(', ')} FROM read_parquet(${literal(from)}) r)
+    TO ${literal(to)} (${PARQUET}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`;
 }

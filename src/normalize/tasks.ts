@@ -2,11 +2,12 @@ import type { ErrorDetails } from '../errors.ts';
 import type { ManifestPage, QuarantinedRecord } from '../manifest/documents.ts';
 import type { ReadFields } from '../page/fields.ts';
 import type { Refusal } from '../page/record.ts';
+import type { WrittenGroups } from '../parquet/file.ts';
+import type { RowGroup } from '../parquet/row-group.ts';
 import type { Contract } from '../schema/contract.ts';
 import type { ShapeJson } from '../schema/shape.ts';
-import type { Input } from '../schema/transform.ts';
-import type { RecordSchema } from '../schema/types.ts';
 import type { KeyColumn } from '../stream.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** What goes between the coordinator and its workers: local files and statements, nothing that a thread could not be handed. */
 
@@ -41,8 +42,6 @@ export interface IndexTask {
   /** Null where every field may come in. */
   readonly frozen: FrozenCheck | null;
   readonly indexPath: string;
-  /** For whole records as lines, where nothing but bodies is given. */
-  readonly linesPath: string;
 }
 
 /** What keeps records with fields out that their contract has frozen. */
@@ -61,8 +60,6 @@ export interface IndexResult {
   readonly lines: number;
   /** Bytes of the longest. */
   readonly longest: number;
-  /** Of the whole records, which were written as they are; null where they were not, or not all. */
-  readonly records: { readonly longest: number } | null;
 }
 
 export interface MeasuredPage {
@@ -70,8 +67,6 @@ export interface MeasuredPage {
   readonly sha256: string;
   readonly records: number;
   readonly shape: ShapeJson;
-  /** Whether its records must be looked at one by one. */
-  readonly careful: boolean;
 }
 
 /** A record that may not enter, and why: what was found of it, or a verdict of the narrow pass (`key`, `version`, a rule's number). */
@@ -103,56 +98,52 @@ export interface RefuseResult {
 /** Lines of a RefuseTask's file: a quarantined record before its batch has a name. */
 export type QuarantineLine = Omit<QuarantinedRecord, 'batch'>;
 
-/** Second pass over some pages: a line for each record that goes on, whole. */
-export interface LinesTask {
-  readonly kind: 'lines';
+/** Second pass over some pages: the records that go on, as row groups. */
+export interface RowsTask {
+  readonly kind: 'rows';
   /** Numbered index lines of the pages; null where they are as they landed, in the files of `landedIndex`. */
   readonly indexPath: string | null;
   /** Pages of which anything goes on. */
-  readonly pages: readonly LinesPage[];
-  readonly fields: ReadFields;
-  readonly schema: RecordSchema;
-  /** Key and version fields. */
-  readonly fixed: readonly string[];
+  readonly pages: readonly RowsPage[];
+  readonly layout: TableLayout;
+  readonly batch: string;
   /** Null where it discards nothing. */
   readonly contract: Contract | null;
-  /** What the transform reads and its columns cannot give it. */
-  readonly inputs: readonly Input[];
-  readonly linesPath: string;
+  readonly path: string;
 }
 
-/** The records that an IndexTask wrote as they are, with what DuckDB's reader would lose written anew. */
-export interface RewriteTask {
-  readonly kind: 'rewrite';
-  readonly recordsPath: string;
-  /** Of all of them. */
-  readonly shape: ShapeJson;
-  readonly schema: RecordSchema;
-  /** Key and version fields. */
-  readonly fixed: readonly string[];
-  readonly linesPath: string;
-}
-
-export interface LinesPage extends PageBody {
+export interface RowsPage extends PageBody {
   /** Its index as it landed, zstd; null where its lines are numbered. */
   readonly landedIndex: string | null;
-  /** Whether some of its records must be looked at one by one. */
-  readonly careful: boolean;
-  /** Where DuckDB's reader would not keep its records exactly: their shape, which tells what of them is rewritten. */
-  readonly exact: ShapeJson | null;
   /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
   readonly discards: boolean;
   /** Positions of the records that don't go on, joined by commas. */
   readonly leftOut: string;
 }
 
-/** Of a LinesTask; where it is of a RewriteTask, nothing is discarded. */
-export interface LinesResult {
-  readonly longest: number;
-  /** Records that were written in another way than they landed. */
+export interface RowsResult {
+  readonly groups: readonly RowGroup[];
+  /** Records that were read into objects first. */
   readonly exact: number;
   /** By field that the contract discards: how many records had it. */
   readonly discarded: Readonly<Record<string, number>>;
+}
+
+/** What was written of one group of pages. */
+export interface WrittenRows extends RowsResult {
+  readonly path: string;
+}
+
+/** Row groups of several tasks as one file; they are removed. */
+export interface JoinTask {
+  readonly kind: 'join';
+  readonly layout: TableLayout;
+  readonly parts: readonly WrittenGroups[];
+  readonly path: string;
+}
+
+export interface JoinResult {
+  readonly rows: number;
 }
 
 export interface StatementTask {
@@ -165,8 +156,8 @@ export interface StatementTask {
 }
 export type StatementResult = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-export type Task = IndexTask | RefuseTask | LinesTask | RewriteTask | StatementTask;
-export type TaskResult = IndexResult | RefuseResult | LinesResult | StatementResult;
+export type Task = IndexTask | RefuseTask | RowsTask | JoinTask | StatementTask;
+export type TaskResult = IndexResult | RefuseResult | RowsResult | JoinResult | StatementResult;
 
 /** What a thread answers. */
 export type Done = { readonly result: TaskResult } | { readonly failure: ErrorDetails };

@@ -49,9 +49,18 @@ export function withDerived(schema: RecordSchema, transform: Transform | null): 
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
 
-/** Inputs that lie in a JSON column or in the overflow: they are taken from the record itself, since SQL would round their digits. */
-export function writtenInputs(inputs: readonly Input[], schema: RecordSchema): Input[] {
-  return inputs.filter((path) => inputSql(path, schema, [], []) === null);
+/**
+ * Inputs that are written beside a record's columns, as texts: those that lie in a JSON column or in the overflow, whose digits SQL would
+ * round, and the fields of the version, whose columns do not have them as they were written.
+ */
+export function writtenInputs(inputs: readonly Input[], schema: RecordSchema, fixed: FixedInputs): Input[] {
+  return inputs.filter((path) => inputSql(path, schema, fixed) === null);
+}
+
+/** Columns that a record's own fields do not decide. */
+export interface FixedInputs {
+  readonly key: readonly KeyColumn[];
+  readonly version: readonly { readonly name: string }[];
 }
 
 export const inputName = (path: Input): string => path.join('.');
@@ -68,7 +77,7 @@ export function inputText(record: ExactObject, path: Input): string | null {
  * The struct of derived columns, over the record `r`. An expression that fails for a record gives NULL there: one odd record must not
  * keep its batch out.
  */
-export function derivedSql(transform: Transform, schema: RecordSchema, key: readonly KeyColumn[], fixed: readonly string[]): string {
+export function derivedSql(transform: Transform, schema: RecordSchema, fixed: FixedInputs): string {
   const columns = transform.columns.map(({ name, type, sql }) => {
     const given = sql.replaceAll(INPUT, (brace: string, path?: string) => (path === undefined ? brace.slice(1) : inputExpression(path)));
     return `${identifier(name)} := TRY(CAST((${given}) AS ${duckdbType(type)}))`;
@@ -77,18 +86,19 @@ export function derivedSql(transform: Transform, schema: RecordSchema, key: read
 
   function inputExpression(text: string): string {
     const path = text.split('.');
-    const given = inputSql(path, schema, key, fixed) ?? `r.${DERIVED}.${identifier(inputName(path))}`;
+    const given = inputSql(path, schema, fixed) ?? `r.${DERIVED}.${identifier(inputName(path))}`;
     // DuckDB would move a cast of a member down to where the struct is read, out of TRY; of a coalesce it does not.
     return `coalesce(${given}, NULL)`;
   }
 }
 
-/** @returns null where it has to be taken from the record. @param fixed fields that are read as the texts that they were written as. */
-function inputSql(path: Input, schema: RecordSchema, key: readonly KeyColumn[], fixed: readonly string[]): string | null {
+/** @returns null where it is written beside the columns. */
+function inputSql(path: Input, schema: RecordSchema, { key, version }: FixedInputs): string | null {
   const [name = '', ...rest] = path;
   const constant = key.find((column) => column.name === name)?.constant ?? null;
   if (constant !== null) return rest.length > 0 ? NOTHING : literal(constant);
-  if (fixed.includes(name)) return rest.length > 0 ? NOTHING : `r.${identifier(name)}`;
+  if (key.some((column) => column.name === name)) return rest.length > 0 ? NOTHING : `r.${identifier(name)}`;
+  if (version.some((column) => column.name === name)) return rest.length > 0 ? NOTHING : null;
   if (schema.overflow.includes(name)) return null;
   const field = schema.fields.find((one) => one.name === name);
   return field && name !== DERIVED ? typedSql(`r.${identifier(name)}`, field.type, rest) : NOTHING;

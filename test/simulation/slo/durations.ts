@@ -56,7 +56,7 @@ export function timedPool(pool: Pool, process: SimulatedProcess, assumed: Assump
 /** Every record is read by its index; those that go on are read, parsed and written besides. */
 function newRecords(task: Task, { pageSize, scale, knownCost }: Assumptions): number {
   if (task.kind === 'index') return task.pages.length * pageSize * knownCost;
-  if (task.kind !== 'lines') return 0;
+  if (task.kind !== 'rows') return 0;
   const goingOn = task.pages.reduce((sum, { leftOut }) => sum + Math.max(0, pageSize - countOf(leftOut) * scale), 0);
   return goingOn * (1 - knownCost);
 }

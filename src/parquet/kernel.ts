@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { assert } from '../errors.ts';
+
+/** Addresses in the kernel's memory. */
+export type Address = number;
+
+/** What kernel/index.ts exports. */
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  allocate(size: number): Address;
+  release(address: Address): void;
+  createBytes(): Address;
+  reserveBytes(bytes: Address, size: number): Address;
+  startOf(bytes: Address): Address;
+  lengthOf(bytes: Address): number;
+  createColumn(definition: number, repetition: number, width: number, isFlags: number): Address;
+  appendNull(column: Address, definition: number, repetition: number): void;
+  appendI64(column: Address, value: bigint, repetition: number): void;
+  appendI128(column: Address, high: bigint, low: bigint, repetition: number): void;
+  appendI32(column: Address, value: number, repetition: number): void;
+  appendFlag(column: Address, value: number, repetition: number): void;
+  appendBytes(column: Address, text: Address, size: number, repetition: number): void;
+  clear(column: Address): void;
+  truncate(column: Address, rows: number): void;
+  entriesOf(column: Address): number;
+  rowsOf(column: Address): number;
+  sizeOf(column: Address): number;
+  codedOf(column: Address): number;
+  dictionaryOf(column: Address): Address;
+  encode(column: Address, into: Address): number;
+  createField(id: number, kind: number, definition: number, repetition: number, scale: number, column: Address): Address;
+  setPattern(field: Address, pattern: Address, length: number): void;
+  setLeaves(field: Address, leaves: Address, count: number): void;
+  setMembers(field: Address, members: Address, count: number): void;
+  setElement(field: Address, element: Address): void;
+  setAlso(field: Address, also: Address): void;
+  meetMember(field: Address, member: Address): void;
+  createTable(position: Address, contentHash: Address): Address;
+  setConstants(table: Address, constants: Address, count: number): void;
+  setNulls(table: Address, columns: Address, count: number): void;
+  appendLineage(table: Address, position: number, contentHash: Address): void;
+  readRow(table: Address, root: Address, start: Address, position: number, contentHash: Address): number;
+}
+
+/** What the kernel asks for where it meets what it does not read itself. */
+export interface Outside {
+  /** @returns 0 for what is as good as null, 1 for a value, 2 where the whole record must be read outside. */
+  oddValue(field: number, start: Address, end: Address, repetition: number): number;
+  /** A member of that name (with its quotes) that an object has for the first time. */
+  newMember(field: number, start: Address, end: Address): Address;
+}
+
+/** A WebAssembly instance with memory of its own: what reads records into columns, and encodes them. */
+export class Kernel {
+  readonly calls: Exports;
+  private outside: Outside | null = null;
+  private memory: Buffer = Buffer.alloc(0);
+  private readonly scratch: Address;
+
+  constructor() {
+    const instance = new WebAssembly.Instance(compiled(), {
+      env: { abort: () => assert(false, 'the kernel has no room left') },
+      reader: {
+        oddValue: (field: number, start: Address, end: Address, repetition: number) => this.asked().oddValue(field, start, end, repetition),
+        newMember: (field: number, start: Address, end: Address) => this.asked().newMember(field, start, end),
+        dayBegin: (start: Address) => dayBegin(this.bytes().toString('latin1', start, start + DAY_LENGTH)),
+      },
+    });
+    this.calls = instance.exports as Exports;
+    this.scratch = this.calls.createBytes();
+  }
+
+  /** Who answers it from now on. */
+  answeredBy(outside: Outside): void {
+    this.outside = outside;
+  }
+
+  /** Its memory. Valid until it grows, which any call may make it do. */
+  bytes(): Buffer {
+    const { buffer } = this.calls.memory;
+    if (this.memory.buffer !== buffer) this.memory = Buffer.from(buffer);
+    return this.memory;
+  }
+
+  /** Puts bytes where they stay. */
+  keep(bytes: Uint8Array, padding = 0): Address {
+    const address = this.calls.allocate(bytes.length + padding);
+    this.bytes().fill(0, address, address + bytes.length + padding);
+    this.bytes().set(bytes, address);
+    return address;
+  }
+
+  /** The same of addresses and numbers. */
+  keepNumbers(numbers: readonly number[]): Address {
+    return this.keep(new Uint8Array(Uint32Array.from(numbers).buffer));
+  }
+
+  /** Puts a text where it stays until the next one. @returns where, and its length in bytes. */
+  lend(text: string): { readonly address: Address; readonly size: number } {
+    const size = Buffer.byteLength(text);
+    const address = this.calls.reserveBytes(this.scratch, size);
+    this.bytes().write(text, address);
+    return { address, size };
+  }
+
+  private asked(): Outside {
+    assert(this.outside, 'nobody reads a record');
+    return this.outside;
+  }
+}
+
+const DAY_LENGTH = '2026-11-20'.length;
+const NO_DAY = -(2n ** 63n);
+
+/** Microseconds; of no day, what kernel/reader.ts takes for none. */
+function dayBegin(day: string): bigint {
+  const begin = Date.parse(`${day}T00:00:00Z`);
+  return Number.isNaN(begin) ? NO_DAY : BigInt(begin) * 1000n;
+}
+
+let module: WebAssembly.Module | null = null;
+function compiled(): WebAssembly.Module {
+  module ??= new WebAssembly.Module(readFileSync(new URL('../../kernel/kernel.wasm', import.meta.url)));
+  return module;
+}
