@@ -16,18 +16,24 @@ export class Bytes {
   capacity: i32;
 }
 
-/** A leaf column of a row group while it is filled: levels of its entries, values of those that have one. */
+/**
+ * A leaf column of a row group while it is filled: values, and the levels of their entries. Outside of lists, levels are written only from
+ * one null to the next: what lies between is there.
+ */
 @unmanaged
 export class Column {
-  /** Values and nulls, and records that have begun. */
-  entries: i32;
-  rows: i32;
+  /** Entries that have a value, and those that have none. */
+  values: i32;
+  nulls: i32;
+  /** Records that have begun; counted in lists alone. */
+  begun: i32;
   /** Its greatest levels. */
   definition: i32;
   repetition: i32;
   /** Bytes of a value; 0 for a text. */
   width: i32;
-  values: i32;
+  /** Levels that were written. */
+  levels: i32;
   levelCapacity: i32;
   definitions: usize;
   /** Null where the column is in no list. */
@@ -90,9 +96,10 @@ export function newColumn(definition: i32, repetition: i32, width: i32): Column 
 }
 
 export function clearColumn(column: Column): void {
-  column.entries = 0;
-  column.rows = 0;
   column.values = 0;
+  column.nulls = 0;
+  column.begun = 0;
+  column.levels = 0;
   if (column.width > 0) return;
   column.isCoded = 1;
   column.longest = 0;
@@ -102,17 +109,51 @@ export function clearColumn(column: Column): void {
   memory.fill(column.slots, 0, 2 * SLOTS);
 }
 
-export function level(column: Column, definition: i32, repetition: i32): void {
-  const at = column.entries;
-  if (at == column.levelCapacity) growLevels(column);
-  store<u8>(column.definitions + at, definition);
-  if (column.repetitions != 0) store<u8>(column.repetitions + at, repetition);
-  column.rows += i32(repetition == 0);
-  column.entries = at + 1;
+export function entriesOf(column: Column): i32 {
+  return column.values + column.nulls;
 }
 
-function growLevels(column: Column): void {
-  const capacity = 2 * column.levelCapacity;
+export function rowsOf(column: Column): i32 {
+  return column.repetitions == 0 ? entriesOf(column) : column.begun;
+}
+
+/** An entry without a value. @param repetition 0 where a record begins with it. */
+export function appendNull(column: Column, definition: i32, repetition: i32): void {
+  if (column.repetitions != 0) {
+    writeLevels(column, definition, repetition);
+  } else {
+    fillLevels(column);
+    store<u8>(column.definitions + column.levels, definition);
+    column.levels++;
+  }
+  column.nulls++;
+}
+
+/** Notes that a value comes, which is not counted yet. */
+function valueComes(column: Column, repetition: i32): void {
+  if (column.repetitions != 0) writeLevels(column, column.definition, repetition);
+}
+
+function writeLevels(column: Column, definition: i32, repetition: i32): void {
+  const at = column.levels;
+  reserveLevels(column, at + 1);
+  store<u8>(column.definitions + at, definition);
+  store<u8>(column.repetitions + at, repetition);
+  column.levels = at + 1;
+  column.begun += i32(repetition == 0);
+}
+
+/** Writes the levels of the values since the last null, with room for one more. */
+export function fillLevels(column: Column): void {
+  const entries = entriesOf(column);
+  reserveLevels(column, entries + 1);
+  memory.fill(column.definitions + column.levels, <u8>column.definition, entries - column.levels);
+  column.levels = entries;
+}
+
+function reserveLevels(column: Column, count: i32): void {
+  if (count <= column.levelCapacity) return;
+  const capacity = max(2 * column.levelCapacity, count);
   column.levelCapacity = capacity;
   column.definitions = heap.realloc(column.definitions, capacity);
   if (column.repetitions != 0) column.repetitions = heap.realloc(column.repetitions, capacity);
@@ -132,30 +173,30 @@ function growNumbers(column: Column, width: i32): void {
 }
 
 export function appendLong(column: Column, value: i64, repetition: i32): void {
-  level(column, column.definition, repetition);
+  valueComes(column, repetition);
   store<i64>(nextNumber(column, 8), value);
 }
 
 /** Of 128 bits, the highest byte first. */
 export function appendWide(column: Column, high: i64, low: i64, repetition: i32): void {
-  level(column, column.definition, repetition);
+  valueComes(column, repetition);
   const at = nextNumber(column, 16);
   store<i64>(at, bswap(high));
   store<i64>(at, bswap(low), 8);
 }
 
 export function appendInt(column: Column, value: i32, repetition: i32): void {
-  level(column, column.definition, repetition);
+  valueComes(column, repetition);
   store<i32>(nextNumber(column, 4), value);
 }
 
 export function appendBoolean(column: Column, value: i32, repetition: i32): void {
-  level(column, column.definition, repetition);
+  valueComes(column, repetition);
   store<u8>(nextNumber(column, 1), value);
 }
 
 export function appendText(column: Column, text: usize, size: i32, repetition: i32): void {
-  level(column, column.definition, repetition);
+  valueComes(column, repetition);
   if (column.isCoded) {
     const code = codeOf(column, text, size);
     if (code >= 0) {
@@ -241,18 +282,23 @@ function addText(column: Column, hash: i32, slot: i32, text: usize, size: i32): 
 
 /** What was the last null of the column becomes null at a level further up, where it lay below. */
 export function lower(column: Column, definition: i32): void {
-  const last = column.definitions + column.entries - 1;
+  const last = column.definitions + column.levels - 1;
   if (<i32>load<u8>(last) > definition) store<u8>(last, definition);
 }
 
 /** Takes back what came after so many records. */
 export function truncateColumn(column: Column, rows: i32): void {
-  while (column.rows > rows) {
-    const last = --column.entries;
-    if (<i32>load<u8>(column.definitions + last) == column.definition) {
-      column.values--;
-      if (column.width == 0 && !column.isCoded) column.texts.length -= load<i32>(column.numbers + 4 * column.values);
-    }
-    if (column.repetitions == 0 || load<u8>(column.repetitions + last) == 0) column.rows--;
+  if (rowsOf(column) <= rows) return;
+  fillLevels(column);
+  while (rowsOf(column) > rows) {
+    const last = --column.levels;
+    if (<i32>load<u8>(column.definitions + last) == column.definition) dropValue(column);
+    else column.nulls--;
+    if (column.repetitions != 0 && load<u8>(column.repetitions + last) == 0) column.begun--;
   }
+}
+
+function dropValue(column: Column): void {
+  column.values--;
+  if (column.width == 0 && !column.isCoded) column.texts.length -= load<i32>(column.numbers + 4 * column.values);
 }

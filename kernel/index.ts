@@ -1,4 +1,5 @@
 import {
+  appendNull as addNull,
   appendBoolean,
   appendInt,
   appendLong,
@@ -7,14 +8,16 @@ import {
   Bytes,
   Column,
   clearColumn,
-  level,
+  entriesOf as entriesIn,
   newBytes,
   newColumn,
   reserve,
+  rowsOf as rowsIn,
   truncateColumn,
 } from './column';
 import { writePage } from './page';
 import { Field, meet, readRecord } from './reader';
+import { captured, childAt, freeShape, isBehind, measure, newShape, Shape, spans } from './shape';
 
 /** Hex digits of the content hash. */
 const HASH_LENGTH: i32 = 32;
@@ -62,7 +65,7 @@ export function createColumn(definition: i32, repetition: i32, width: i32, isFla
   return changetype<usize>(column);
 }
 export function appendNull(column: usize, definition: i32, repetition: i32): void {
-  level(changetype<Column>(column), definition, repetition);
+  addNull(changetype<Column>(column), definition, repetition);
 }
 export function appendI64(column: usize, value: i64, repetition: i32): void {
   appendLong(changetype<Column>(column), value, repetition);
@@ -86,10 +89,26 @@ export function truncate(column: usize, rows: i32): void {
   truncateColumn(changetype<Column>(column), rows);
 }
 export function entriesOf(column: usize): i32 {
-  return changetype<Column>(column).entries;
+  return entriesIn(changetype<Column>(column));
 }
 export function rowsOf(column: usize): i32 {
-  return changetype<Column>(column).rows;
+  return rowsIn(changetype<Column>(column));
+}
+export function nullsOf(column: usize): i32 {
+  return changetype<Column>(column).nulls;
+}
+/** @returns the least of a column's values of 64 bits, of which there is one. */
+export function leastOf(column: usize): i64 {
+  const it = changetype<Column>(column);
+  let least = i64.MAX_VALUE;
+  for (let at = 0; at < it.values; at++) least = min(least, load<i64>(it.numbers + 8 * at));
+  return least;
+}
+export function greatestOf(column: usize): i64 {
+  const it = changetype<Column>(column);
+  let greatest = i64.MIN_VALUE;
+  for (let at = 0; at < it.values; at++) greatest = max(greatest, load<i64>(it.numbers + 8 * at));
+  return greatest;
 }
 export function sizeOf(column: usize): i32 {
   const it = changetype<Column>(column);
@@ -178,7 +197,57 @@ export function readRow(table: usize, root: usize, start: usize, position: i32, 
   if (readRecord(changetype<Field>(root), start)) return 1;
   const it = changetype<Table>(table);
   const end = it.nulls + 4 * it.nullCount;
-  for (let at = it.nulls; at < end; at += 4) level(changetype<Column>(load<u32>(at)), 0, 0);
+  for (let at = it.nulls; at < end; at += 4) addNull(changetype<Column>(load<u32>(at)), 0, 0);
   appendLineage(table, position, contentHash);
   return 0;
+}
+
+/** @param name with its quotes and the colon; empty for the records themselves. @param capture place among the wanted fields, or -1. */
+export function createShape(name: usize, nameLength: i32, capture: i32): usize {
+  const shape = newShape(name, nameLength);
+  shape.capture = capture;
+  return changetype<usize>(shape);
+}
+export function releaseShape(shape: usize): void {
+  freeShape(changetype<Shape>(shape));
+}
+export function measureRecords(root: usize, body: usize, at: usize, wanted: usize, wantedCount: i32): usize {
+  return measure(changetype<Shape>(root), body, at, wanted, wantedCount);
+}
+/** Whether it ended behind a record. */
+export function endedBehind(): i32 {
+  return i32(isBehind);
+}
+export function spansOf(): usize {
+  return changetype<usize>(spans);
+}
+export function capturedOf(): usize {
+  return changetype<usize>(captured);
+}
+export function seenOf(shape: usize): i32 {
+  return changetype<Shape>(shape).seen;
+}
+export function integerDigitsOf(shape: usize): i32 {
+  return changetype<Shape>(shape).integerDigits;
+}
+export function scaleOf(shape: usize): i32 {
+  return changetype<Shape>(shape).scale;
+}
+export function elementOf(shape: usize): usize {
+  return changetype<usize>(changetype<Shape>(shape).element);
+}
+export function placeOf(shape: usize): i32 {
+  return changetype<Shape>(shape).place;
+}
+export function nameOf(shape: usize): usize {
+  return changetype<Shape>(shape).name;
+}
+export function nameLengthOf(shape: usize): i32 {
+  return changetype<Shape>(shape).nameLength;
+}
+export function childCountOf(shape: usize): i32 {
+  return changetype<Shape>(shape).childCount;
+}
+export function childOf(shape: usize, place: i32): usize {
+  return changetype<usize>(childAt(changetype<Shape>(shape), place));
 }

@@ -1,8 +1,9 @@
-import { Bytes, Column, reserve, spell } from './column';
+import { Bytes, Column, fillLevels, reserve, spell } from './column';
 
 /** Parquet's encodings (https://parquet.apache.org/docs/file-format/data-pages/encodings/). */
 const PLAIN: i32 = 0;
 const RLE_DICTIONARY: i32 = 8;
+const DELTA_BINARY_PACKED: i32 = 5;
 const DELTA_LENGTH_BYTE_ARRAY: i32 = 6;
 /** A text of more bytes has no place among deltas of lengths. */
 const LONGEST_PACKED: i32 = 1 << 22;
@@ -10,12 +11,15 @@ const LONGEST_PACKED: i32 = 1 << 22;
 /** Writes levels and values of a data page, in format version 1. @returns the encoding of the values. */
 export function writePage(column: Column, into: Bytes): i32 {
   into.length = 0;
-  if (column.repetitions != 0) writeLevels(into, column.repetitions, column.entries, column.repetition);
-  writeLevels(into, column.definitions, column.entries, column.definition);
+  if (column.repetitions == 0) fillLevels(column);
+  else writeLevels(into, column.repetitions, column.levels, column.repetition);
+  writeLevels(into, column.definitions, column.levels, column.definition);
   if (column.width > 0) {
-    if (column.isFlags) writeFlags(into, column);
+    if (column.width == 8) writeDeltas<i64>(into, column.numbers, column.values);
+    else if (column.width == 4) writeDeltas<i32>(into, column.numbers, column.values);
+    else if (column.isFlags) writeFlags(into, column);
     else append(into, column.numbers, column.values * column.width);
-    return PLAIN;
+    return column.width == 8 || column.width == 4 ? DELTA_BINARY_PACKED : PLAIN;
   }
   // A dictionary that is used once or twice is no gain.
   if (column.isCoded && column.entriesCoded > column.values / 2) spell(column);
@@ -29,7 +33,7 @@ export function writePage(column: Column, into: Bytes): i32 {
     writePlain(into, column);
     return PLAIN;
   }
-  writeDeltas(into, column.numbers, column.values);
+  writeDeltas<i32>(into, column.numbers, column.values);
   append(into, column.texts.start, column.texts.length);
   return DELTA_LENGTH_BYTE_ARRAY;
 }
@@ -124,41 +128,59 @@ function writePlain(into: Bytes, column: Column): void {
 const BLOCK: i32 = 128;
 const MINIBLOCKS: i32 = 4;
 const MINIBLOCK: i32 = 32;
-const deltas: usize = memory.data(4 * 128);
+const deltas: usize = memory.data(8 * 128);
 
-function zigzag(value: i32): u64 {
-  const wide = <i64>value;
-  return <u64>((wide << 1) ^ (wide >> 63));
+function zigzag(value: i64): u64 {
+  return <u64>((value << 1) ^ (value >> 63));
 }
 
-/** DELTA_BINARY_PACKED: whole numbers from 0 to 2^24 by how they differ from the one before. */
-function writeDeltas(into: Bytes, values: usize, count: i32): void {
+/** DELTA_BINARY_PACKED: whole numbers by how they differ from the one before, modulo 2^64. */
+function writeDeltas<T>(into: Bytes, values: usize, count: i32): void {
   putVarint(into, BLOCK);
   putVarint(into, MINIBLOCKS);
   putVarint(into, count);
-  putVarint(into, zigzag(count == 0 ? 0 : load<i32>(values)));
+  putVarint(into, zigzag(count == 0 ? 0 : <i64>load<T>(values)));
   for (let first = 1; first < count; first += BLOCK) {
     const size = min(BLOCK, count - first);
-    let least = i32.MAX_VALUE;
+    let least = i64.MAX_VALUE;
     for (let i = 0; i < size; i++) {
-      const at = values + 4 * (first + i);
-      const delta = load<i32>(at) - load<i32>(at - 4);
-      store<i32>(deltas + 4 * i, delta);
+      const at = values + (first + i) * sizeof<T>();
+      const delta = <i64>load<T>(at) - <i64>load<T>(at - sizeof<T>());
+      store<i64>(deltas + 8 * i, delta);
       least = min(least, delta);
     }
-    for (let i = 0; i < size; i++) store<i32>(deltas + 4 * i, load<i32>(deltas + 4 * i) - least);
+    for (let i = 0; i < size; i++) store<i64>(deltas + 8 * i, load<i64>(deltas + 8 * i) - least);
     putVarint(into, zigzag(least));
     for (let at = 0; at < BLOCK; at += MINIBLOCK) putByte(into, <u8>miniblockWidth(at, size));
     // A miniblock is written whole, however few values it has; one that has none is not written.
-    for (let at = 0; at < size; at += MINIBLOCK) {
-      const width = miniblockWidth(at, size);
-      if (width > 0) packBits<u32>(into, deltas + 4 * at, min(size - at, MINIBLOCK), width, MINIBLOCK);
-    }
+    for (let at = 0; at < size; at += MINIBLOCK) packDeltas(into, at, min(size - at, MINIBLOCK), miniblockWidth(at, size));
   }
 }
 
 function miniblockWidth(from: i32, size: i32): i32 {
-  let all: i32 = 0;
-  for (let i = from; i < min(size, from + MINIBLOCK); i++) all |= load<i32>(deltas + 4 * i);
-  return 32 - clz(all);
+  let all: i64 = 0;
+  for (let i = from; i < min(size, from + MINIBLOCK); i++) all |= load<i64>(deltas + 8 * i);
+  return 64 - <i32>clz(all);
+}
+
+/** A whole miniblock, which ends on a word whatever its width. */
+function packDeltas(into: Bytes, from: i32, count: i32, width: i32): void {
+  reserve(into, 4 * width + 8);
+  const end = into.start + into.length + 4 * width;
+  let at = into.start + into.length;
+  let held: u64 = 0;
+  let bits = 0;
+  for (let i = 0; i < MINIBLOCK && width > 0; i++) {
+    const delta: u64 = i < count ? load<u64>(deltas + 8 * (from + i)) : 0;
+    held |= delta << bits;
+    bits += width;
+    if (bits < 64) continue;
+    store<u64>(at, held);
+    at += 8;
+    bits -= 64;
+    // What did not fit of the value; a shift by 64 would be one by none.
+    held = bits == 0 ? 0 : delta >> (width - bits);
+  }
+  if (at < end) store<u32>(at, <u32>held);
+  into.length += 4 * width;
 }

@@ -1,4 +1,6 @@
-import { appendBoolean, appendLong, appendText, appendWide, Column, level, lower } from './column';
+import { appendBoolean, appendLong, appendNull, appendText, appendWide, Column, lower } from './column';
+import { stands } from './shape';
+import { unescape } from './text';
 
 /** A value that is not read here: an escaped text, a number of many digits, nested JSON. @returns whether it is a value. */
 declare function oddValue(field: i32, start: i32, end: i32, repetition: i32): i32;
@@ -51,6 +53,10 @@ export class Field {
   place: i32;
 }
 
+/** What is said of an odd value, besides that it is none. */
+const VALUE: i32 = 1;
+const ODD_RECORD: i32 = 2;
+
 const QUOTE: u8 = 0x22;
 const BACKSLASH: u8 = 0x5c;
 const COMMA: u8 = 0x2c;
@@ -99,7 +105,7 @@ function nulls(field: Field): void {
   isValue = false;
   const definition = field.definition - 1;
   const end = field.leaves + 4 * field.leafCount;
-  for (let leaf = field.leaves; leaf < end; leaf += 4) level(changetype<Column>(load<u32>(leaf)), definition, repetition);
+  for (let leaf = field.leaves; leaf < end; leaf += 4) appendNull(changetype<Column>(load<u32>(leaf)), definition, repetition);
 }
 
 /** @returns the address behind the value at `at`, as all of these do. */
@@ -110,7 +116,9 @@ function value(field: Field, at: usize): usize {
     if (kind == TEXT || kind == SCALAR) {
       const end = endOfText(at);
       isValue = true;
-      if (isEscaped) oddValue(field.id, <i32>at, <i32>end, repetition);
+      // Whether an empty one may stand is decided outside.
+      if (isEscaped) escapedText(field, at, end);
+      else if (kind == SCALAR && end - at == 2) oddScalar(field, at, end);
       else appendText(field.column, at + 1, <i32>(end - at) - 2, repetition);
       return end;
     }
@@ -138,6 +146,16 @@ function value(field: Field, at: usize): usize {
   }
 }
 
+function escapedText(field: Field, at: usize, end: usize): void {
+  const text = unescape(at + 1, end - 1);
+  if (text) appendText(field.column, text.start, text.length, repetition);
+  else oddScalar(field, at, end);
+}
+
+function oddScalar(field: Field, at: usize, end: usize): void {
+  if (oddValue(field.id, <i32>at, <i32>end, repetition) == ODD_RECORD) isOdd = true;
+}
+
 function spelled(field: Field, at: usize, first: u8): usize {
   const end = pass(at);
   if (field.kind == HOLLOW) {
@@ -152,8 +170,8 @@ function spelled(field: Field, at: usize, first: u8): usize {
   if (isPlain) appendText(field.column, at, <i32>(end - at), repetition);
   else {
     const said = oddValue(field.id, <i32>at, <i32>end, repetition);
-    isValue = said == 1;
-    if (said == 2) isOdd = true;
+    isValue = said == VALUE;
+    if (said == ODD_RECORD) isOdd = true;
   }
   return end;
 }
@@ -229,22 +247,9 @@ function expectedMember(field: Field, at: usize, expected: i32): Field {
   const end = min(expected + MISSING, field.metCount);
   for (let place = expected; place < end; place++) {
     const member = changetype<Field>(load<u32>(field.met + 4 * place));
-    if (member.pattern != 0 && nameStands(member, at)) return member;
+    if (member.pattern != 0 && stands(at, member.pattern, member.patternLength)) return member;
   }
   return changetype<Field>(0);
-}
-
-function nameStands(member: Field, at: usize): bool {
-  const length = member.patternLength;
-  const pattern = member.pattern;
-  let same = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(pattern)));
-  if (length <= 16) return (same | ((<i32>-1) << length)) == -1;
-  if ((same & 0xffff) != 0xffff) return false;
-  for (let done = 16; done < length; done += 16) {
-    same = i8x16.bitmask(i8x16.eq(v128.load(at + done), v128.load(pattern + done)));
-    if ((same | ((<i32>-1) << min(16, length - done))) != -1) return false;
-  }
-  return true;
 }
 
 /** A member that was met before, out of order or with blanks before its colon. */
@@ -273,7 +278,7 @@ function list(field: Field, start: usize): usize {
   let at = blank(start + 1);
   if (load<u8>(at) == CLOSE_ARRAY) {
     const end = field.leaves + 4 * field.leafCount;
-    for (let leaf = field.leaves; leaf < end; leaf += 4) level(changetype<Column>(load<u32>(leaf)), field.definition, outer);
+    for (let leaf = field.leaves; leaf < end; leaf += 4) appendNull(changetype<Column>(load<u32>(leaf)), field.definition, outer);
   }
   while (load<u8>(at) != CLOSE_ARRAY) {
     at = blank(value(element, at));
@@ -305,7 +310,7 @@ function number(field: Field, start: usize, first: u8): usize {
   // The two last are a value that is no number, and an exponent.
   if (missing < 0 || digits + missing > LONG_DIGITS || digits == 0 || (load<u8>(at) | 0x20) == 0x65) {
     const end = pass(start);
-    oddValue(field.id, <i32>start, <i32>end, repetition);
+    oddScalar(field, start, end);
     return end;
   }
   for (; missing > 0; missing--) value *= 10;
@@ -365,7 +370,7 @@ function time(field: Field, start: usize): usize {
       }
     }
   }
-  oddValue(field.id, <i32>start, <i32>end, repetition);
+  oddScalar(field, start, end);
   return end;
 }
 

@@ -39,13 +39,13 @@ export interface ByteSpan {
 
 /**
  * Reads a body once: checks that it is JSON, finds the records, takes their shape.
- * @throws JsonError where it is not JSON, LayoutError where the record array is not at its path.
+ * @param quickFrom bytes of a record array from which on the kernel reads what it can of it. @throws JsonError where it is not JSON, LayoutError where the record array is not at its path.
  */
-export function measureBody(body: Buffer, layout: BodyLayout): BodyMeasure {
+export function measureBody(body: Buffer, layout: BodyLayout, quickFrom?: number): BodyMeasure {
   if (!isUtf8(body)) throw new JsonError('the text is not UTF-8', 0, false);
   const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
   const scanner = new Scanner(body, start);
-  const records = new RecordReader(scanner, layout.capture);
+  const records = new RecordReader(scanner, layout.capture, quickFrom);
   if (layout.records === 'lines') return measureLines(scanner, records);
   return measureDocument(scanner, records, layout.records, layout.envelope);
 }

@@ -10,6 +10,8 @@ import type {
   RefuseTask,
   RowsResult,
   RowsTask,
+  SightingsResult,
+  SightingsTask,
   StatementResult,
   StatementTask,
   Task,
@@ -21,6 +23,7 @@ export interface Pool {
   readonly threads: number;
   run(task: IndexTask): Promise<IndexResult>;
   run(task: RefuseTask): Promise<RefuseResult>;
+  run(task: SightingsTask): Promise<SightingsResult>;
   run(task: RowsTask): Promise<RowsResult>;
   run(task: JoinTask): Promise<JoinResult>;
   run(task: StatementTask): Promise<StatementResult>;

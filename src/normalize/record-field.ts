@@ -1,5 +1,5 @@
+import type { Address, Kernel } from '../kernel.ts';
 import { Column, type Depth } from '../parquet/column.ts';
-import type { Address, Kernel } from '../parquet/kernel.ts';
 import type { NamedField, ParquetField } from '../parquet/schema.ts';
 import { knownMembers } from '../schema/duckdb-types.ts';
 import type { ColumnType } from '../schema/types.ts';

@@ -1,12 +1,12 @@
-import { canonicalJson, type ExactObject, isHollow, memberOf, parseExact } from '../json/exact.ts';
+import { canonicalJson, type ExactObject, type ExactValue, isHollow, JsonNumber, memberOf, parseExact } from '../json/exact.ts';
+import type { Address, Kernel, Outside } from '../kernel.ts';
 import { HASH_LENGTH } from '../page/record.ts';
 import type { Column } from '../parquet/column.ts';
-import type { Address, Kernel, Outside } from '../parquet/kernel.ts';
 import { Window } from '../parquet/window.ts';
 import { inputText } from '../schema/transform.ts';
-import type { TimeForm } from '../time.ts';
+import { parseInstant, type TimeForm } from '../time.ts';
 import { appendRecord, appendValue } from './exact-values.ts';
-import { KIND, RecordFields } from './record-field.ts';
+import { KIND, type RecordField, RecordFields } from './record-field.ts';
 import { type LaidOut, layOut, type TableLayout } from './table-layout.ts';
 
 /** A record of the page that is open. */
@@ -31,6 +31,7 @@ export class RecordTable implements Outside {
   private readonly laid: LaidOut;
   private readonly timeForm: TimeForm;
   private readonly overflow: readonly string[];
+  private readonly isSighting: boolean;
   private readonly body: Window;
   private readonly index: Window;
   private readonly constants: Address;
@@ -42,7 +43,8 @@ export class RecordTable implements Outside {
     this.fields = new RecordFields(kernel);
     this.laid = layOut(this.fields, layout, batch);
     this.timeForm = layout.version[0].form;
-    this.overflow = layout.schema.overflow;
+    this.overflow = layout.schema?.overflow ?? [];
+    this.isSighting = layout.schema === null;
     this.body = new Window(kernel);
     this.index = new Window(kernel);
     const { calls } = kernel;
@@ -51,7 +53,7 @@ export class RecordTable implements Outside {
     const texts = constants.flatMap(({ column, text }) => [column.address, kernel.keep(Buffer.from(text), 1), Buffer.byteLength(text)]);
     this.constants = kernel.keepNumbers(texts);
     calls.setConstants(this.address, this.constants, constants.length);
-    const nulls = [overflow.names, overflow.values, ...inputs.map(({ column }) => column)];
+    const nulls = [...(overflow ? [overflow.names, overflow.values] : []), ...inputs.map(({ column }) => column)];
     calls.setNulls(this.address, kernel.keepNumbers(nulls.map(({ address }) => address)), nulls.length);
   }
 
@@ -71,6 +73,16 @@ export class RecordTable implements Outside {
   /** Whether records must be read into objects because the transform reads what no column has. */
   get readsInputs(): boolean {
     return this.laid.inputs.length > 0;
+  }
+
+  /** Whether every row has a value in each column. */
+  get isFull(): boolean {
+    return this.columns.every((column) => column.nulls === 0);
+  }
+
+  /** Version times of the rows, Micros; of at least one. */
+  get times(): readonly [first: number, last: number] {
+    return this.laid.time.range;
   }
 
   /** Forgets what was appended. */
@@ -113,6 +125,7 @@ export class RecordTable implements Outside {
 
   /** Names are in ascending order in the schema, and so in the map. */
   private appendOverflow(record: ExactObject): void {
+    if (!this.laid.overflow) return;
     const { names, values } = this.laid.overflow;
     const there = this.overflow.filter((name) => !isHollow(memberOf(record, name)));
     if (there.length === 0) for (const column of [names, values]) column.null(0, 0);
@@ -126,6 +139,7 @@ export class RecordTable implements Outside {
     const of = this.fields.field(field);
     if (of.kind === KIND.overflow) return ODD_RECORD;
     const value = parseExact(this.kernel.bytes().toString('utf8', start, end));
+    if (this.isSighting && !isPlain(of, value, this.timeForm)) return ODD_RECORD;
     appendValue(of, value, repetition, this.timeForm);
     return isHollow(value) ? NULL : VALUE;
   }
@@ -134,4 +148,13 @@ export class RecordTable implements Outside {
     const name = this.kernel.bytes().toString('utf8', start + 1, end - 1);
     return this.fields.meet(this.fields.field(field), name).address;
   }
+}
+
+/** Whether a key or version may stand as it is, surely. */
+function isPlain({ kind }: RecordField, value: ExactValue, timeForm: TimeForm): boolean {
+  const text = value instanceof JsonNumber ? value.source : value;
+  if (typeof text !== 'string') return false;
+  if (kind === KIND.time) return parseInstant(text, timeForm) !== null;
+  if (kind === KIND.version) return /^-?\d{1,18}$/.test(text);
+  return value instanceof JsonNumber ? /^-?[1-9]\d*$/.test(text) : text !== '';
 }

@@ -3,13 +3,14 @@ import { assert } from '../errors.ts';
 import { type ExactObject, isObject, parseExact } from '../json/exact.ts';
 import { IndexReader } from '../page/page-index.ts';
 import { HASH_LENGTH } from '../page/record.ts';
-import { Kernel } from '../parquet/kernel.ts';
 import { type RowGroup, RowGroupWriter } from '../parquet/row-group.ts';
 import { withoutDiscarded } from '../schema/contract.ts';
 import { fieldText } from '../schema/known-fields.ts';
 import { unfold } from '../store/compress.ts';
+import { unfoldBody } from './body.ts';
 import { openBody } from './index-task.ts';
-import { RecordTable } from './record-table.ts';
+import { LastTables } from './last-tables.ts';
+import type { RecordTable } from './record-table.ts';
 import type { RowsPage, RowsResult, RowsTask } from './tasks.ts';
 
 /** A row group is held in memory while it is filled: records alone would be no limit where they are large. */
@@ -18,19 +19,11 @@ const GROUP_RECORDS = 100_000;
 /** So many records are appended before the memory they take is reckoned. */
 const RECKON = 1000;
 
-/** Of the last task: those of a batch follow each other, and columns that have grown once need not grow again. */
-let last: { readonly layout: string; readonly table: RecordTable } | null = null;
-
-function tableFor({ layout, batch }: RowsTask): RecordTable {
-  const said = JSON.stringify([layout, batch]);
-  if (last?.layout !== said) last = { layout: said, table: new RecordTable(new Kernel(), layout, batch) };
-  last.table.clear();
-  return last.table;
-}
+const tables = new LastTables();
 
 /** Writes the records that go on as row groups in the schema's types, with their lineage. */
 export function writeRows(task: RowsTask): RowsResult {
-  const table = tableFor(task);
+  const table = tables.for(task.layout, task.batch);
   const pages = new Map(task.pages.map((page) => [page.page, page]));
   const discarded: Record<string, number> = {};
   const groups: RowGroup[] = [];
@@ -84,7 +77,7 @@ function openPage(
   discarded: Record<string, number>,
 ): OpenPage | null {
   if (!page) return null;
-  const { body } = openBody(page);
+  const body = page.isVerified ? unfoldBody(readFileSync(page.path), page.key, page.measured?.span.end) : openBody(page).body;
   table.open(body, page.key, index);
   const leftOut = new Set(page.leftOut === '' ? [] : page.leftOut.split(',').map(Number));
   const read = (start: number, end: number): ExactObject => {

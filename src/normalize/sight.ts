@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import type { IndexWork } from './close-page.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
-import { countRows, type IndexLines, type LineFiles, listRefused, saveSightings, sightingTotals } from './statements.ts';
+import { countRows, type IndexLines, type LineFiles, landedPage, listRefused, saveSightings, sightingTotals } from './statements.ts';
 import type { RefusedRecord } from './tasks.ts';
 
 /** Index lines of some pages, as local files. */
@@ -40,11 +40,44 @@ export async function sight(work: IndexWork, groups: readonly IndexFile[], names
   };
 }
 
-async function sightShare({ folder, input, pool }: IndexWork, share: readonly IndexFile[], names: string, number: number) {
+async function sightShare(work: IndexWork, share: readonly IndexFile[], names: string, number: number): Promise<SightedShare> {
+  const path = join(work.folder, `sightings-${number}.parquet`);
+  return (await sightPlainly(work, share, path)) ?? (await sightByStatements(work, share, names, path));
+}
+
+interface SightedShare {
+  readonly file: LocalFile;
+  readonly refused: readonly RefusedRecord[];
+  readonly first: number | null;
+  readonly last: number | null;
+}
+
+/** @returns null where a record may have to stay out. Rules are written in SQL. */
+async function sightPlainly({ input, pool }: IndexWork, share: readonly IndexFile[], path: string): Promise<SightedShare | null> {
+  const { definition, pages } = input;
+  if (definition.rules.length > 0) return null;
+  const numbered = share.filter(({ isNumbered }) => isNumbered).flatMap(({ index }) => index.files);
+  const landed = share.filter(({ isNumbered }) => !isNumbered).flatMap(({ index }) => index.files);
+  const { plain } = await pool.run({
+    kind: 'sightings',
+    numbered,
+    landed: landed.map((file) => ({ path: file, page: landedPage(file) })),
+    keys: pages.map(({ key }) => key),
+    layout: { key: definition.key, version: definition.version, schema: null, inputs: [] },
+    path,
+  });
+  return plain && { file: await localFile(path, plain.rows), refused: [], first: plain.first, last: plain.last };
+}
+
+async function sightByStatements(
+  { input, pool }: IndexWork,
+  share: readonly IndexFile[],
+  names: string,
+  path: string,
+): Promise<SightedShare> {
   const { definition, released } = input;
   const [numbered = [], landed = []] = [true, false].map((kind) => share.filter(({ isNumbered }) => isNumbered === kind));
   const index: IndexLines = { numbered: together(numbered), landed: together(landed) };
-  const path = join(folder, `sightings-${number}.parquet`);
   const said = await pool.run({
     kind: 'statements',
     run: [saveSightings(definition, index, released, names, path)],

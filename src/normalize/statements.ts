@@ -48,6 +48,7 @@ export interface IndexLines {
 export const landedName = (page: number): string => `${String(page).padStart(NUMBER_DIGITS, '0')}${LANDED_SUFFIX}`;
 const NUMBER_DIGITS = 9;
 const LANDED_SUFFIX = '.index.ndjson.zst';
+export const landedPage = (path: string): number => Number(path.slice(-NUMBER_DIGITS - LANDED_SUFFIX.length, -LANDED_SUFFIX.length));
 const LANDED_NUMBER = `CAST(substr(filename, length(filename) - ${NUMBER_DIGITS + LANDED_SUFFIX.length - 1}, ${NUMBER_DIGITS}) AS INTEGER)`;
 
 function readIndex({ numbered, landed }: IndexLines, record: Fields, exact: Fields): string {

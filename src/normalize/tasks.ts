@@ -98,6 +98,24 @@ export interface RefuseResult {
 /** Lines of a RefuseTask's file: a quarantined record before its batch has a name. */
 export type QuarantineLine = Omit<QuarantinedRecord, 'batch'>;
 
+/** The sightings of index lines, without DuckDB. */
+export interface SightingsTask {
+  readonly kind: 'sightings';
+  /** Files of numbered index lines. */
+  readonly numbered: readonly string[];
+  /** Indexes as they landed, zstd. */
+  readonly landed: readonly { readonly path: string; readonly page: number }[];
+  /** Keys of the batch's pages, by their number. */
+  readonly keys: readonly string[];
+  readonly layout: TableLayout;
+  readonly path: string;
+}
+
+export interface SightingsResult {
+  /** Null where a record is among them that may have to stay out: DuckDB judges them all then. */
+  readonly plain: { readonly rows: number; readonly first: number; readonly last: number } | null;
+}
+
 /** Second pass over some pages: the records that go on, as row groups. */
 export interface RowsTask {
   readonly kind: 'rows';
@@ -115,6 +133,8 @@ export interface RowsTask {
 export interface RowsPage extends PageBody {
   /** Its index as it landed, zstd; null where its lines are numbered. */
   readonly landedIndex: string | null;
+  /** Whether an earlier task has read the same local file, and verified it. */
+  readonly isVerified: boolean;
   /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
   readonly discards: boolean;
   /** Positions of the records that don't go on, joined by commas. */
@@ -156,8 +176,8 @@ export interface StatementTask {
 }
 export type StatementResult = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-export type Task = IndexTask | RefuseTask | RowsTask | JoinTask | StatementTask;
-export type TaskResult = IndexResult | RefuseResult | RowsResult | JoinResult | StatementResult;
+export type Task = IndexTask | RefuseTask | SightingsTask | RowsTask | JoinTask | StatementTask;
+export type TaskResult = IndexResult | RefuseResult | SightingsResult | RowsResult | JoinResult | StatementResult;
 
 /** What a thread answers. */
 export type Done = { readonly result: TaskResult } | { readonly failure: ErrorDetails };

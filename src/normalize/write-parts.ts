@@ -103,7 +103,7 @@ async function rowsPage(work: PartsWork, group: PageGroup, number: number): Prom
   const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
   const landedIndex = group.isNumbered ? null : (group.index.files[group.pages.indexOf(number)] ?? null);
-  return { ...body, landedIndex, discards: mayDiscard(work, page), leftOut };
+  return { ...body, landedIndex, isVerified: page.body !== null, discards: mayDiscard(work, page), leftOut };
 }
 
 const mayDiscard = ({ contract }: PartsWork, page: IndexedPage): boolean =>

@@ -1,4 +1,4 @@
-import type { Address, Kernel } from './kernel.ts';
+import type { Address, Kernel } from '../kernel.ts';
 
 /** How deep a column lies: its greatest definition and repetition level (Dremel's, as Parquet has them). */
 export interface Depth {
@@ -50,6 +50,16 @@ export class Column {
   /** Records that have begun. */
   get rows(): number {
     return this.kernel.calls.rowsOf(this.address);
+  }
+
+  /** Entries without a value. */
+  get nulls(): number {
+    return this.kernel.calls.nullsOf(this.address);
+  }
+
+  /** Least and greatest of whole numbers, of which there is at least one. */
+  get range(): readonly [least: number, greatest: number] {
+    return [Number(this.kernel.calls.leastOf(this.address)), Number(this.kernel.calls.greatestOf(this.address))];
   }
 
   /** About so many bytes are held. */

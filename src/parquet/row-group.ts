@@ -3,11 +3,11 @@ import type { PageHeader } from 'hyparquet';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import { assert } from '../errors.ts';
+import type { Address, Kernel } from '../kernel.ts';
 import type { Column } from './column.ts';
-import type { Address, Kernel } from './kernel.ts';
 
 /** By the number that the format, and so the kernel, gives them. */
-const ENCODINGS = { 0: 'PLAIN', 6: 'DELTA_LENGTH_BYTE_ARRAY', 8: 'RLE_DICTIONARY' } as const;
+const ENCODINGS = { 0: 'PLAIN', 5: 'DELTA_BINARY_PACKED', 6: 'DELTA_LENGTH_BYTE_ARRAY', 8: 'RLE_DICTIONARY' } as const;
 type Encoding = (typeof ENCODINGS)[keyof typeof ENCODINGS];
 
 /** A column's part of a row group. Offsets are from the begin of the row group. */
@@ -58,7 +58,7 @@ export class RowGroupWriter {
     const start = this.written;
     const { entries } = column;
     const code = calls.encode(column.address, this.page);
-    assert(code === 0 || code === 6 || code === 8, 'the kernel knows three encodings');
+    assert(code === 0 || code === 5 || code === 6 || code === 8, 'the kernel knows four encodings');
     const encoding = ENCODINGS[code];
     let uncompressedBytes = 0;
     if (encoding === 'RLE_DICTIONARY') {
@@ -108,5 +108,5 @@ const LEAST_CHUNK = 4096;
 
 function compress(bytes: Buffer): Buffer {
   const params = { [constants.ZSTD_c_compressionLevel]: 1 };
-  return zstdCompressSync(bytes, { params, chunkSize: LEAST_CHUNK + (bytes.length >>> 1) });
+  return zstdCompressSync(bytes, { params, chunkSize: LEAST_CHUNK + bytes.length });
 }

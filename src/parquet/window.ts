@@ -1,7 +1,7 @@
-import type { Address, Kernel } from './kernel.ts';
+import type { Address, Kernel } from '../kernel.ts';
 
 /** Bytes that are given to the kernel at once. */
-const PIECE = 1 << 20;
+const PIECE = 1 << 18;
 /** It reads a vector past the end. */
 const PADDING = 16;
 

@@ -1,4 +1,5 @@
 import type { Micros } from '../clock.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { OUTAGE_POLLS } from '../fetch/lane.ts';
 import { releasedHashes } from '../gate/quarantine.ts';
 import type { LedgerEntry } from '../load/warehouse.ts';
@@ -17,13 +18,14 @@ export async function normalizeWindow(context: Context, stream: Stream, pending:
   const slices = slicePages(manifest.pages, context.configuration.workers.batchRecords);
   const ledger = await context.warehouse.ledger(stream.name);
   const seen = seenBy(manifest, await context.warehouse.watermark(stream.name), stream.poll);
-  const batches: Batch[] = [];
-  for (const slice of slices) {
+  return mapConcurrent(slices, AT_ONCE, (slice) => {
     const pages = slice.flatMap((page) => sources.get(page.key) ?? []);
-    batches.push(await normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window, seen }, ledger));
-  }
-  return batches;
+    return normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window, seen }, ledger);
+  });
 }
+
+/** Batches in work: where one is brought, settled or uploaded, the threads have the other. */
+const AT_ONCE = 2;
 
 /**
  * What tells which of a window's records came late; null where it cannot be told: of history, and where the warehouse does not hold all

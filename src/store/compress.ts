@@ -25,6 +25,10 @@ const isZstd = (bytes: Buffer): boolean =>
   startsWith(bytes, 0x28, 0xb5, 0x2f, 0xfd) || (((bytes[0] ?? 0) & 0xf0) === 0x50 && bytes.subarray(1, 4).equals(SKIPPABLE));
 const SKIPPABLE = Buffer.from([0x2a, 0x4d, 0x18]);
 
+/** Where nothing is expected: JSON unfolds to some seven times of what is stored of it. */
+const USUAL_RATIO = 8;
+const LARGEST_GUESS = 64 * 1024 ** 2;
+
 /** Added to the expected size, so that a body that is somewhat larger still comes in one piece. */
 const SLACK = 64 * 1024;
 
@@ -42,7 +46,8 @@ export function unfold(stored: Buffer, expected = 0): Buffer {
 function unfoldZstd(stored: Buffer, expected: number): Buffer {
   const parts: Buffer[] = [];
   let room = LARGEST_BODY;
-  const chunkSize = Math.min(expected, LARGEST_BODY) + SLACK;
+  const guess = Math.min(USUAL_RATIO * stored.length, LARGEST_GUESS);
+  const chunkSize = Math.min(expected === 0 ? guess : expected, LARGEST_BODY) + SLACK;
   for (let rest = stored; rest.length > 0; ) {
     if (!isZstd(rest)) throw new Error(`${rest.length} bytes follow that are not zstd`);
     const { buffer, engine } = zstdDecompressSync(rest, { info: true, chunkSize, maxOutputLength: room }) as unknown as Unfolded;

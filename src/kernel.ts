@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { assert } from '../errors.ts';
+import { fileURLToPath } from 'node:url';
+import { assert, messageOf, TidemarkError } from './errors.ts';
+import { parseInstant } from './time.ts';
 
 /** Addresses in the kernel's memory. */
 export type Address = number;
@@ -24,6 +26,9 @@ interface Exports {
   truncate(column: Address, rows: number): void;
   entriesOf(column: Address): number;
   rowsOf(column: Address): number;
+  nullsOf(column: Address): number;
+  leastOf(column: Address): bigint;
+  greatestOf(column: Address): bigint;
   sizeOf(column: Address): number;
   codedOf(column: Address): number;
   dictionaryOf(column: Address): Address;
@@ -35,6 +40,21 @@ interface Exports {
   setElement(field: Address, element: Address): void;
   setAlso(field: Address, also: Address): void;
   meetMember(field: Address, member: Address): void;
+  createShape(name: Address, nameLength: number, capture: number): Address;
+  releaseShape(shape: Address): void;
+  measureRecords(root: Address, body: Address, at: Address, wanted: Address, wantedCount: number): Address;
+  endedBehind(): number;
+  spansOf(): Address;
+  capturedOf(): Address;
+  seenOf(shape: Address): number;
+  integerDigitsOf(shape: Address): number;
+  scaleOf(shape: Address): number;
+  elementOf(shape: Address): Address;
+  placeOf(shape: Address): number;
+  nameOf(shape: Address): Address;
+  nameLengthOf(shape: Address): number;
+  childCountOf(shape: Address): number;
+  childOf(shape: Address, place: number): Address;
   createTable(position: Address, contentHash: Address): Address;
   setConstants(table: Address, constants: Address, count: number): void;
   setNulls(table: Address, columns: Address, count: number): void;
@@ -114,12 +134,27 @@ const NO_DAY = -(2n ** 63n);
 
 /** Microseconds; of no day, what kernel/reader.ts takes for none. */
 function dayBegin(day: string): bigint {
-  const begin = Date.parse(`${day}T00:00:00Z`);
-  return Number.isNaN(begin) ? NO_DAY : BigInt(begin) * 1000n;
+  const begin = parseInstant(`${day}T00:00:00Z`, 'iso');
+  return begin === null ? NO_DAY : BigInt(begin);
 }
 
 let module: WebAssembly.Module | null = null;
+/** @throws CONFIG where it was not built. */
 function compiled(): WebAssembly.Module {
-  module ??= new WebAssembly.Module(readFileSync(new URL('../../kernel/kernel.wasm', import.meta.url)));
+  module ??= new WebAssembly.Module(readKernel());
   return module;
+}
+
+function readKernel(): Uint8Array {
+  const url = new URL('../kernel/kernel.wasm', import.meta.url);
+  try {
+    return readFileSync(url);
+  } catch (cause) {
+    throw new TidemarkError({
+      code: 'CONFIG',
+      message: `${fileURLToPath(url)} cannot be read: ${messageOf(cause)}`,
+      hint: 'Nothing was done. A package has it; in a clone, `make install` builds it.',
+      cause,
+    });
+  }
 }
