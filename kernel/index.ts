@@ -110,10 +110,6 @@ export function greatestOf(column: usize): i64 {
   for (let at = 0; at < it.values; at++) greatest = max(greatest, load<i64>(it.numbers + 8 * at));
   return greatest;
 }
-export function sizeOf(column: usize): i32 {
-  const it = changetype<Column>(column);
-  return it.width > 0 ? it.values * it.width : it.isCoded ? 2 * it.values : it.texts.length;
-}
 export function codedOf(column: usize): i32 {
   return changetype<Column>(column).entriesCoded;
 }

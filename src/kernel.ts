@@ -29,7 +29,6 @@ interface Exports {
   nullsOf(column: Address): number;
   leastOf(column: Address): bigint;
   greatestOf(column: Address): bigint;
-  sizeOf(column: Address): number;
   codedOf(column: Address): number;
   dictionaryOf(column: Address): Address;
   encode(column: Address, into: Address): number;

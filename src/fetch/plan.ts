@@ -101,6 +101,12 @@ interface Question {
   readonly options: PlanOptions;
 }
 
+/**
+ * Passes begin an interval apart, and one may be ready to plan somewhat sooner than the one before it was. A poll that is due but for a
+ * twentieth of its interval is asked by it, since the next pass comes a whole interval later.
+ */
+const NEARLY = 20;
+
 function newPolls({ now, head, stream, overlap, options }: Question): PlannedWindow[] {
   const { every, start } = stream.poll;
   const covered = coveredTo(head);
@@ -112,7 +118,7 @@ function newPolls({ now, head, stream, overlap, options }: Question): PlannedWin
       `nothing was asked yet: ${span(start)} back`,
     );
   const since = now - covered;
-  const due = since >= every || ((options.once || options.sweep) && covered < (options.since ?? now));
+  const due = since >= every - every / NEARLY || ((options.once || options.sweep) && covered < (options.since ?? now));
   const why = `${span(since)} since the last poll, looking back ${span(overlap)} more`;
   return due && since > 0
     ? split({ now, head, stream, options, overlap }, { from: Math.max(covered - overlap, head.since ?? 0), last: covered }, 'poll', why)

@@ -65,11 +65,6 @@ export class RecordTable implements Outside {
     return this.laid.position.rows;
   }
 
-  /** About so many bytes are held. */
-  get size(): number {
-    return this.columns.reduce((sum, column) => sum + column.size, 0);
-  }
-
   /** Whether records must be read into objects because the transform reads what no column has. */
   get readsInputs(): boolean {
     return this.laid.inputs.length > 0;

@@ -1,15 +1,14 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { IndexReader } from '../page/page-index.ts';
 import { HASH_LENGTH } from '../page/record.ts';
 import { joinRowGroups } from '../parquet/file.ts';
-import { type RowGroup, RowGroupWriter } from '../parquet/row-group.ts';
 import { unfold } from '../store/compress.ts';
 import { LastTables } from './last-tables.ts';
 import type { RecordTable } from './record-table.ts';
 import { parquetOf } from './table-layout.ts';
+import { TableWriter } from './table-writer.ts';
 import type { SightingsResult, SightingsTask } from './tasks.ts';
 
-const GROUP_ROWS = 100_000;
 const RECORD = ',"r":'.length;
 const tables = new LastTables();
 
@@ -17,24 +16,20 @@ const tables = new LastTables();
 export function writeSightings(task: SightingsTask): SightingsResult {
   const table = tables.for(task.layout, '');
   const rowsPath = `${task.path}.rows`;
-  const file = openSync(rowsPath, 'w');
-  const writer = new RowGroupWriter(table.kernel, (bytes) => writeSync(file, bytes));
-  const groups: RowGroup[] = [];
   const times: number[] = [];
-  const flush = (): void => {
+  let isFull = true;
+  const writer = new TableWriter(table, rowsPath, () => {
     times.push(...table.times);
-    groups.push(writer.flush(table.columns));
-  };
+    isFull &&= table.isFull;
+  });
   try {
-    for (const { text, number } of indexes(task)) {
-      if (!sightLines(table, text, number, task.keys)) return { plain: null };
-      if (table.rows >= GROUP_ROWS) flush();
-    }
-    if (table.rows > 0) flush();
-    const rows = joinRowGroups(task.path, parquetOf(task.layout), [{ path: rowsPath, groups }]);
+    for (const { text, number } of indexes(task)) if (!sightLines(table, writer, text, number, task.keys)) return { plain: null };
+    writer.flush();
+    if (!isFull) return { plain: null };
+    const rows = joinRowGroups(task.path, parquetOf(task.layout), [{ path: rowsPath, groups: writer.groups }]);
     return { plain: { rows, first: Math.min(...times), last: Math.max(...times) } };
   } finally {
-    closeSync(file);
+    writer.close();
     rmSync(rowsPath);
   }
 }
@@ -44,16 +39,17 @@ function* indexes({ numbered, landed }: SightingsTask): Iterable<{ text: Buffer;
   for (const { path, page } of landed) yield { text: unfold(readFileSync(path)), number: page };
 }
 
-/** @returns whether all of them surely may enter. */
-function sightLines(table: RecordTable, text: Buffer, number: number | null, keys: readonly string[]): boolean {
+/** @returns false where one of them is not plain; what is missing shows in the columns. */
+function sightLines(table: RecordTable, writer: TableWriter, text: Buffer, number: number | null, keys: readonly string[]): boolean {
   let page = -1;
   for (const reader = new IndexReader(text, number); reader.read(); ) {
     if (reader.page !== page) {
       page = reader.page;
       table.open(text, keys[page] ?? '', text);
     }
-    const { position, headEnd, lineEnd } = reader;
+    const { position, headStart, headEnd, lineEnd } = reader;
     if (table.append({ position, start: headEnd + RECORD, end: lineEnd, hash: headEnd - 1 - HASH_LENGTH })) return false;
+    writer.count(lineEnd - headStart);
   }
-  return table.isFull;
+  return true;
 }

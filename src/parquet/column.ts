@@ -62,11 +62,6 @@ export class Column {
     return [Number(this.kernel.calls.leastOf(this.address)), Number(this.kernel.calls.greatestOf(this.address))];
   }
 
-  /** About so many bytes are held. */
-  get size(): number {
-    return this.kernel.calls.sizeOf(this.address);
-  }
-
   /** Takes back what came after so many records. */
   truncate(rows: number): void {
     this.kernel.calls.truncate(this.address, rows);

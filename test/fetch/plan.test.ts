@@ -4,7 +4,7 @@ import { type Plan, type PlanOptions, planWindows } from '../../src/fetch/plan.t
 import type { Head, Window } from '../../src/manifest/documents.ts';
 import { beginPolls, commitWindow, newHead } from '../../src/manifest/head.ts';
 import type { Poll } from '../../src/stream.ts';
-import { DAY, HOUR, MINUTE } from '../../src/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { instant, streamOf } from './fixture.ts';
 
 const stream = streamOf('http://a.example/');
@@ -56,6 +56,11 @@ describe('a live poll', () => {
     expect(planOf(early).next[0]).toMatchObject({ at: NOW + MINUTE, reason: 'poll' });
     expect(reasons(early, { once: true })).toEqual(['poll']);
     expect(reasons(early, { once: true, since: NOW - 4 * MINUTE }), 'nothing came since the run began').toEqual([]);
+  });
+
+  test('R3: does not wait an interval more where its pass is ready somewhat sooner than the one before was', () => {
+    expect(reasons(head({ watermark: NOW - 5 * MINUTE + 10 * SECOND, sweptAt: swept }))).toEqual(['poll']);
+    expect(reasons(head({ watermark: NOW - 5 * MINUTE + 20 * SECOND, sweptAt: swept }))).toEqual([]);
   });
 
   describe('R3: of more pages than one chain brings in time', () => {
