@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { type RowGroup, RowGroupWriter } from '../parquet/row-group.ts';
 import type { RecordTable } from './record-table.ts';
 
@@ -20,7 +20,7 @@ export class TableWriter {
     this.table = table;
     this.beforeGroup = beforeGroup;
     this.file = openSync(path, 'w');
-    this.writer = new RowGroupWriter(table.kernel, (bytes) => writeSync(this.file, bytes));
+    this.writer = new RowGroupWriter(table.kernel, (bytes) => writeFileSync(this.file, bytes));
   }
 
   /** A row was appended to the table, from a record of so many bytes. */

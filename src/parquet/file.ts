@@ -1,7 +1,8 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { RowGroup as GroupMetadata, SchemaElement } from 'hyparquet';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
+import { assert } from '../errors.ts';
 import type { Chunk, RowGroup } from './row-group.ts';
 import type { Leaf, ParquetSchema } from './schema.ts';
 
@@ -12,27 +13,46 @@ export interface WrittenGroups {
 }
 
 const MAGIC = Buffer.from('PAR1');
+/** Bytes that are copied at once. */
+const PIECE = 1 << 20;
 
 /** Makes one Parquet file of row groups that were written apart. @returns its rows. */
 export function joinRowGroups(path: string, { elements, leaves }: ParquetSchema, parts: readonly WrittenGroups[]): number {
   const file = openSync(path, 'w');
   try {
-    writeSync(file, MAGIC);
+    writeFileSync(file, MAGIC);
     const groups: GroupMetadata[] = [];
     let offset = MAGIC.length;
     for (const part of parts) {
-      writeSync(file, readFileSync(part.path));
+      const bytes = part.groups.reduce((sum, group) => sum + group.bytes, 0);
+      assert(append(file, part.path) === bytes, `${part.path} does not have the bytes that were written`);
       for (const group of part.groups) {
         groups.push(metadataOf(group, leaves, offset));
         offset += group.bytes;
       }
     }
     const rows = parts.reduce((sum, part) => sum + part.groups.reduce((of, group) => of + group.rows, 0), 0);
-    writeSync(file, footer(elements, groups, rows));
+    writeFileSync(file, footer(elements, groups, rows));
     return rows;
   } finally {
     closeSync(file);
   }
+}
+
+/** @returns how many bytes were copied. */
+function append(file: number, path: string): number {
+  const source = openSync(path, 'r');
+  const piece = Buffer.allocUnsafe(PIECE);
+  let copied = 0;
+  try {
+    for (let read = readSync(source, piece); read > 0; read = readSync(source, piece)) {
+      writeFileSync(file, piece.subarray(0, read));
+      copied += read;
+    }
+  } finally {
+    closeSync(source);
+  }
+  return copied;
 }
 
 function footer(elements: readonly SchemaElement[], groups: GroupMetadata[], rows: number): Buffer {
