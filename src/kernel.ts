@@ -101,10 +101,10 @@ export class Kernel {
     return this.memory;
   }
 
-  /** Puts bytes where they stay. */
-  keep(bytes: Uint8Array, padding = 0): Address {
-    const address = this.calls.allocate(bytes.length + padding);
-    this.bytes().fill(0, address, address + bytes.length + padding);
+  /** Puts bytes where they stay, with zeros behind them: texts are read by whole vectors. */
+  keep(bytes: Uint8Array): Address {
+    const address = this.calls.allocate(bytes.length + PADDING);
+    this.bytes().fill(0, address, address + bytes.length + PADDING);
     this.bytes().set(bytes, address);
     return address;
   }
@@ -128,6 +128,8 @@ export class Kernel {
   }
 }
 
+/** Two vectors: a name is compared with what stands at its place, and may be shorter. */
+const PADDING = 32;
 const DAY_LENGTH = '2026-11-20'.length;
 const NO_DAY = -(2n ** 63n);
 

@@ -15,8 +15,11 @@ export function programName(): string {
   return path.startsWith('..') ? file : path;
 }
 
-/** The commands that a text names, so that they can be typed here: the program as it was started, and the configuration that was named. */
+/**
+ * The commands that a text names, so that they can be typed here: the program as it was started, and the configuration that was named.
+ * @param config empty where none was, as of the demo, whose text names its own.
+ */
 export function asTyped(text: string, config: string, program = programName()): string {
-  const option = config === 'tidemark.yaml' ? '' : ` --config ${config}`;
+  const option = config === '' || config === 'tidemark.yaml' ? '' : ` --config ${config}`;
   return text.replaceAll(COMMAND, (_, command: string) => `${program} ${command}${option}`);
 }

@@ -111,7 +111,7 @@ export class RecordFields {
     calls.setMembers(address, addresses(members), members.length);
     if (element) calls.setElement(address, element.address);
     const pattern = patternOf(field.name);
-    if (pattern) calls.setPattern(address, this.kernel.keep(pattern, PATTERN_PADDING), pattern.length);
+    if (pattern) calls.setPattern(address, this.kernel.keep(pattern), pattern.length);
     return address;
   }
 
@@ -164,8 +164,6 @@ export class RecordFields {
 const TEXTS = { unknown: KIND.hollow, 'number-text': KIND.numberText, text: KIND.text, json: KIND.json } as const;
 /** Decimal digits that 64 bits hold. */
 const LONG_DIGITS = 18;
-/** The kernel compares names by vectors. */
-const PATTERN_PADDING = 32;
 
 /** A name as it mostly stands in a record; null where it must be escaped, or no UTF-8 text can hold it. */
 function patternOf(name: string): Buffer | null {

@@ -50,7 +50,7 @@ export class RecordTable implements Outside {
     const { calls } = kernel;
     const { position, contentHash, overflow, constants, inputs } = this.laid;
     this.address = calls.createTable(position.address, contentHash.address);
-    const texts = constants.flatMap(({ column, text }) => [column.address, kernel.keep(Buffer.from(text), 1), Buffer.byteLength(text)]);
+    const texts = constants.flatMap(({ column, text }) => [column.address, kernel.keep(Buffer.from(text)), Buffer.byteLength(text)]);
     this.constants = kernel.keepNumbers(texts);
     calls.setConstants(this.address, this.constants, constants.length);
     const nulls = [...(overflow ? [overflow.names, overflow.values] : []), ...inputs.map(({ column }) => column)];
@@ -91,7 +91,7 @@ export class RecordTable implements Outside {
     this.body.open(body);
     this.index.open(index);
     if (this.pageKey !== 0) this.kernel.calls.release(this.pageKey);
-    this.pageKey = this.kernel.keep(Buffer.from(key), 1);
+    this.pageKey = this.kernel.keep(Buffer.from(key));
     const last = this.constants + CONSTANT * (this.laid.constants.length - 1);
     this.kernel.bytes().writeUInt32LE(this.pageKey, last + 4);
     this.kernel.bytes().writeUInt32LE(Buffer.byteLength(key), last + 8);

@@ -21,4 +21,8 @@ describe('a command that a text names', () => {
   test('needs no option for the configuration that is the default', () => {
     expect(asTyped('tidemark status', 'tidemark.yaml', 'tidemark')).toBe('tidemark status');
   });
+
+  test('needs none where the text names its own, as the demo does', () => {
+    expect(asTyped('tidemark status --config a.yaml', '', 'tidemark')).toBe('tidemark status --config a.yaml');
+  });
 });
