@@ -1,3 +1,19 @@
+import {
+  BACKSLASH,
+  BLANK,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  FALSE,
+  MINUS,
+  NULL,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  POINT,
+  QUOTE,
+  ZERO,
+} from './characters';
 import { appendBoolean, appendLong, appendNull, appendText, appendWide, Column, lower } from './column';
 import { stands } from './shape';
 import { unescape } from './text';
@@ -57,20 +73,6 @@ export class Field {
 const VALUE: i32 = 1;
 const ODD_RECORD: i32 = 2;
 
-const QUOTE: u8 = 0x22;
-const BACKSLASH: u8 = 0x5c;
-const COMMA: u8 = 0x2c;
-const COLON: u8 = 0x3a;
-const MINUS: u8 = 0x2d;
-const POINT: u8 = 0x2e;
-const ZERO: u8 = 0x30;
-const BLANK: u8 = 0x20;
-const OPEN_ARRAY: u8 = 0x5b;
-const CLOSE_ARRAY: u8 = 0x5d;
-const OPEN_OBJECT: u8 = 0x7b;
-const CLOSE_OBJECT: u8 = 0x7d;
-const FALSE: u8 = 0x66;
-const NULL: u8 = 0x6e;
 /** So many members that may be missing are passed over before a name is looked up. */
 const MISSING: i32 = 4;
 /** Digits that 64 bits surely hold. */

@@ -1,3 +1,4 @@
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, MINUS, OPEN_ARRAY, OPEN_OBJECT, POINT, QUOTE, ZERO } from './characters';
 import { Bytes, newBytes, reserve } from './column';
 
 /** What was seen at a path; the numbers are those of src/schema/shape.ts. */
@@ -41,18 +42,6 @@ export class Shape {
   /** Its place among the captured fields; -1 where it is not wanted. */
   capture: i32;
 }
-
-const QUOTE: u8 = 0x22;
-const BACKSLASH: u8 = 0x5c;
-const COMMA: u8 = 0x2c;
-const COLON: u8 = 0x3a;
-const MINUS: u8 = 0x2d;
-const POINT: u8 = 0x2e;
-const ZERO: u8 = 0x30;
-const OPEN_ARRAY: u8 = 0x5b;
-const CLOSE_ARRAY: u8 = 0x5d;
-const OPEN_OBJECT: u8 = 0x7b;
-const CLOSE_OBJECT: u8 = 0x7d;
 
 /** What an address is where something stands that is not read here. */
 const ODD: usize = 0;

@@ -1,6 +1,6 @@
+import { BACKSLASH } from './characters';
 import { Bytes, newBytes, reserve } from './column';
 
-const BACKSLASH: u8 = 0x5c;
 const unescaped: Bytes = newBytes(1 << 10);
 
 /** @returns the UTF-8 bytes of a JSON text, valid until the next call; null where an escape is half of a pair, which no UTF-8 text can hold. */

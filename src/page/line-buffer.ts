@@ -59,16 +59,6 @@ export class LineBuffer {
     this.lines++;
   }
 
-  /** Bytes so far. */
-  get length(): number {
-    return this.used;
-  }
-
-  /** Takes back what came after so many bytes of the line that is being written. */
-  truncate(length: number): void {
-    this.used = length;
-  }
-
   /** Valid until the next call. */
   bytes(): Buffer {
     return this.buffer.subarray(0, this.used);

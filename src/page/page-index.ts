@@ -174,8 +174,7 @@ export class IndexReader {
   headEnd = 0;
   /** Of the line, its line feed excluded. */
   lineEnd = 0;
-  /** What a line as it landed lacks at its begin to be a numbered one; null where it is one. */
-  readonly lacks: Buffer | null;
+  private readonly isNumbered: boolean;
   private readonly text: Buffer;
   private at = 0;
   private next = 0;
@@ -184,7 +183,7 @@ export class IndexReader {
   constructor(text: Buffer, landedWith: number | null = null) {
     this.text = text;
     this.page = landedWith ?? 0;
-    this.lacks = landedWith === null ? null : Buffer.from(`{"p":${landedWith},`);
+    this.isNumbered = landedWith === null;
   }
 
   /** Moves to the next line. @returns false where there is none. */
@@ -192,7 +191,7 @@ export class IndexReader {
     if (this.next >= this.text.length) return false;
     this.headStart = this.next;
     this.at = this.next;
-    if (!this.lacks) this.page = this.number('{"p":'.length);
+    if (this.isNumbered) this.page = this.number('{"p":'.length);
     this.position = this.number(',"i":'.length);
     this.start = this.number(',"s":'.length);
     this.end = this.number(',"e":'.length);
