@@ -1,9 +1,9 @@
 /** Memory past what is used that a copy of a whole vector may write into. */
-export const SPARE: i32 = 16;
+const SPARE: i32 = 16;
 
 const ROWS: i32 = 1024;
 /** More texts than that would make the codes no shorter than they save. */
-export const MOST_TEXTS: i32 = 2000;
+const MOST_TEXTS: i32 = 2000;
 /** A longer text is seldom one of a few. */
 const LONGEST_CODED: i32 = 256;
 const SLOTS: i32 = 4096;

@@ -73,9 +73,6 @@ export function appendI64(column: usize, value: i64, repetition: i32): void {
 export function appendI128(column: usize, high: i64, low: i64, repetition: i32): void {
   appendWide(changetype<Column>(column), high, low, repetition);
 }
-export function appendI32(column: usize, value: i32, repetition: i32): void {
-  appendInt(changetype<Column>(column), value, repetition);
-}
 export function appendFlag(column: usize, value: i32, repetition: i32): void {
   appendBoolean(changetype<Column>(column), value, repetition);
 }

@@ -19,7 +19,6 @@ interface Exports {
   appendNull(column: Address, definition: number, repetition: number): void;
   appendI64(column: Address, value: bigint, repetition: number): void;
   appendI128(column: Address, high: bigint, low: bigint, repetition: number): void;
-  appendI32(column: Address, value: number, repetition: number): void;
   appendFlag(column: Address, value: number, repetition: number): void;
   appendBytes(column: Address, text: Address, size: number, repetition: number): void;
   clear(column: Address): void;

@@ -2,7 +2,7 @@ import { canonicalJson, type ExactObject, type ExactValue, isHollow, JsonNumber,
 import type { Address, Kernel, Outside } from '../kernel.ts';
 import { HASH_LENGTH } from '../page/record.ts';
 import type { Column } from '../parquet/column.ts';
-import { Window } from '../parquet/window.ts';
+import { Excerpt } from '../parquet/excerpt.ts';
 import { inputText } from '../schema/transform.ts';
 import { parseInstant, type TimeForm } from '../time.ts';
 import { appendRecord, appendValue } from './exact-values.ts';
@@ -19,7 +19,7 @@ export interface RecordPlace {
   readonly hash: number;
 }
 
-/** What `read` says of records. */
+/** What `oddValue` answers. */
 const [NULL, VALUE, ODD_RECORD] = [0, 1, 2];
 /** Bytes of a constant in the kernel's list of them: column, address, length. */
 const CONSTANT = 12;
@@ -32,8 +32,8 @@ export class RecordTable implements Outside {
   private readonly timeForm: TimeForm;
   private readonly overflow: readonly string[];
   private readonly isSighting: boolean;
-  private readonly body: Window;
-  private readonly index: Window;
+  private readonly body: Excerpt;
+  private readonly index: Excerpt;
   private readonly constants: Address;
   private pageKey: Address = 0;
   private readonly address: Address;
@@ -45,8 +45,8 @@ export class RecordTable implements Outside {
     this.timeForm = layout.version[0].form;
     this.overflow = layout.schema?.overflow ?? [];
     this.isSighting = layout.schema === null;
-    this.body = new Window(kernel);
-    this.index = new Window(kernel);
+    this.body = new Excerpt(kernel);
+    this.index = new Excerpt(kernel);
     const { calls } = kernel;
     const { position, contentHash, overflow, constants, inputs } = this.laid;
     this.address = calls.createTable(position.address, contentHash.address);

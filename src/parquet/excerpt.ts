@@ -6,7 +6,7 @@ const PIECE = 1 << 18;
 const PADDING = 16;
 
 /** Shows the kernel a large text piece by piece, from front to back. */
-export class Window {
+export class Excerpt {
   private readonly kernel: Kernel;
   private readonly piece: Address;
   private source: Buffer = Buffer.alloc(0);
