@@ -13,3 +13,4 @@ export const OPEN_OBJECT: u8 = 0x7b;
 export const CLOSE_OBJECT: u8 = 0x7d;
 export const FALSE: u8 = 0x66;
 export const NULL: u8 = 0x6e;
+export const LINE_FEED: u8 = 0x0a;

@@ -1,7 +1,6 @@
 import {
   appendNull as addNull,
   appendBoolean,
-  appendInt,
   appendLong,
   appendText,
   appendWide,
@@ -16,22 +15,9 @@ import {
   truncateColumn,
 } from './column';
 import { writePage } from './page';
-import { Field, meet, readRecord } from './reader';
+import { Field, meet } from './reader';
 import { captured, childAt, freeShape, isBehind, measure, newShape, Shape, spans } from './shape';
-
-/** Hex digits of the content hash. */
-const HASH_LENGTH: i32 = 32;
-
-/** Columns of a row that its record does not fill. */
-@unmanaged
-class Table {
-  position: Column;
-  contentHash: Column;
-  constants: usize;
-  constantCount: i32;
-  nulls: usize;
-  nullCount: i32;
-}
+import { lineage, newTable, rows, rowsOfLines, rowsOfMembers, Table } from './table';
 
 /** What the hot loops of the normalizer are called by from outside. Addresses are numbers there. */
 
@@ -153,17 +139,8 @@ export function meetMember(field: usize, member: usize): void {
   meet(changetype<Field>(field), changetype<Field>(member));
 }
 
-/** @returns 1 where the record is odd. */
-export function read(root: usize, start: usize): i32 {
-  return i32(readRecord(changetype<Field>(root), start));
-}
-
-export function createTable(position: usize, contentHash: usize): usize {
-  const table = changetype<Table>(heap.alloc(offsetof<Table>()));
-  memory.fill(changetype<usize>(table), 0, offsetof<Table>());
-  table.position = changetype<Column>(position);
-  table.contentHash = changetype<Column>(contentHash);
-  return changetype<usize>(table);
+export function createTable(root: usize, position: usize, contentHash: usize): usize {
+  return changetype<usize>(newTable(changetype<Field>(root), changetype<Column>(position), changetype<Column>(contentHash)));
 }
 /** @param constants of 12 bytes each: column, address of a text, its length. */
 export function setConstants(table: usize, constants: usize, count: i32): void {
@@ -175,24 +152,28 @@ export function setNulls(table: usize, columns: usize, count: i32): void {
   changetype<Table>(table).nulls = columns;
   changetype<Table>(table).nullCount = count;
 }
-
-/** Appends what a row has besides its record. */
 export function appendLineage(table: usize, position: i32, contentHash: usize): void {
-  const it = changetype<Table>(table);
-  appendInt(it.position, position, 0);
-  appendText(it.contentHash, contentHash, HASH_LENGTH, 0);
-  const end = it.constants + 12 * it.constantCount;
-  for (let at = it.constants; at < end; at += 12) appendText(changetype<Column>(load<u32>(at)), load<u32>(at, 4), load<i32>(at, 8), 0);
+  lineage(changetype<Table>(table), position, contentHash);
 }
-
-/** Appends a row. @returns 1 where its record is odd: nothing of the lineage was appended then. */
-export function readRow(table: usize, root: usize, start: usize, position: i32, contentHash: usize): i32 {
-  if (readRecord(changetype<Field>(root), start)) return 1;
-  const it = changetype<Table>(table);
-  const end = it.nulls + 4 * it.nullCount;
-  for (let at = it.nulls; at < end; at += 4) addNull(changetype<Column>(load<u32>(at)), 0, 0);
-  appendLineage(table, position, contentHash);
-  return 0;
+export function readRows(table: usize, origin: usize, limit: u32, places: usize, from: i32, to: i32): i32 {
+  return rows(changetype<Table>(table), origin, limit, places, from, to);
+}
+export function readMembers(
+  table: usize,
+  members: usize,
+  memberCount: i32,
+  known: usize,
+  origin: usize,
+  limit: u32,
+  places: usize,
+  from: i32,
+  to: i32,
+): i32 {
+  return rowsOfMembers(changetype<Table>(table), members, memberCount, known, origin, limit, places, from, to);
+}
+/** @param table 0 where places alone are wanted. */
+export function readLines(table: usize, places: usize, start: usize, end: usize): i32 {
+  return rowsOfLines(changetype<Table>(table), changetype<Bytes>(places), start, end);
 }
 
 /** @param name with its quotes and the colon; empty for the records themselves. @param capture place among the wanted fields, or -1. */

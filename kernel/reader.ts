@@ -97,6 +97,15 @@ export function readRecord(root: Field, start: usize): bool {
   return isOdd;
 }
 
+/** Appends a value to the columns of its field. @param at null where it has none. @returns whether its record is odd. */
+export function readMember(field: Field, at: usize): bool {
+  isOdd = false;
+  repetition = 0;
+  if (at == 0) nulls(field);
+  else value(field, at);
+  return isOdd;
+}
+
 function blank(start: usize): usize {
   let at = start;
   while (load<u8>(at) <= BLANK) at++;

@@ -53,11 +53,23 @@ interface Exports {
   nameLengthOf(shape: Address): number;
   childCountOf(shape: Address): number;
   childOf(shape: Address, place: number): Address;
-  createTable(position: Address, contentHash: Address): Address;
+  createTable(root: Address, position: Address, contentHash: Address): Address;
   setConstants(table: Address, constants: Address, count: number): void;
   setNulls(table: Address, columns: Address, count: number): void;
   appendLineage(table: Address, position: number, contentHash: Address): void;
-  readRow(table: Address, root: Address, start: Address, position: number, contentHash: Address): number;
+  readRows(table: Address, origin: Address, limit: number, places: Address, from: number, to: number): number;
+  readMembers(
+    table: Address,
+    members: Address,
+    memberCount: number,
+    known: Address,
+    origin: Address,
+    limit: number,
+    places: Address,
+    from: number,
+    to: number,
+  ): number;
+  readLines(table: Address, places: Address, start: Address, end: Address): number;
 }
 
 /** What the kernel asks for where it meets what it does not read itself. */
@@ -119,6 +131,13 @@ export class Kernel {
     const address = this.calls.reserveBytes(this.scratch, size);
     this.bytes().write(text, address);
     return { address, size };
+  }
+
+  /** Puts bytes in place of what such bytes (`createBytes`) held, with room behind them for a vector. @returns where. */
+  fill(bytes: Address, content: Uint8Array): Address {
+    const address = this.calls.reserveBytes(bytes, content.length + PADDING);
+    this.bytes().set(content, address);
+    return address;
   }
 
   private asked(): Outside {

@@ -59,7 +59,7 @@ export async function landIndex({ store, stream }: Omit<Site, 'generation'>, pag
   const stored = await compress(index.bytes());
   const { outcome } = await store.create(indexKey(key, sha256), stored);
   const ref = { sha256, fields: fieldNames(fields) };
-  return outcome === 'created' ? { ...ref, stored: { sha256: hash('sha256', stored), longest: index.longest } } : ref;
+  return outcome === 'created' ? { ...ref, stored: { sha256: hash('sha256', stored) } } : ref;
 }
 
 type PageFacts = Omit<ManifestPage, 'slot' | 'key'>;

@@ -120,8 +120,8 @@ export interface IndexRef {
   readonly sha256: string;
   /** Names of the record fields that it gives. */
   readonly fields: readonly string[];
-  /** Of its bytes as they are stored; bytes of its longest line. Absent where another attempt had stored it before. */
-  readonly stored?: { readonly sha256: string; readonly longest: number };
+  /** Of its bytes as they are stored. Absent where another attempt had stored it before. */
+  readonly stored?: { readonly sha256: string };
 }
 
 export interface FetchTotals {

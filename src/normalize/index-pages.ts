@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import type { PageSource } from './batch.ts';
-import { bringIndex, bringLandedIndexes } from './bring.ts';
+import { bringIndex } from './bring.ts';
 import { closePage, type IndexedPage, type IndexWork } from './close-page.ts';
 import { fieldsOf } from './definition.ts';
 import type { LocalFile } from './files.ts';
 import { countFrozen } from './frozen.ts';
-import { type IndexFile, sight } from './sight.ts';
+import { type SightedGroup, sight, sightingLayout } from './sight.ts';
 import type { IndexResult, MeasuredPage, PageBody, PageIndex } from './tasks.ts';
 
 /** Every page of a batch, by its index: what of it may enter is known, and no more of it has been read than had to be. */
@@ -29,10 +29,14 @@ export interface IndexedPages {
 }
 
 /** Pages that go through one task. */
-export interface PageGroup extends IndexFile {
+export interface PageGroup {
   readonly pages: readonly number[];
+  /** Local file of the places of their records. */
+  readonly places: string;
 }
 
+/** Objects that are brought at once. */
+const AT_ONCE = 8;
 const GROUP_RECORDS = 40_000;
 const GROUP_PAGES = 40;
 /** What a body that nobody measured is taken for. */
@@ -72,7 +76,7 @@ function groupPages(pages: readonly PageSource[]): number[][] {
   return groups;
 }
 
-interface IndexedGroup extends PageGroup {
+interface IndexedGroup extends PageGroup, SightedGroup {
   readonly brought: readonly BroughtPage[];
   readonly refused: IndexResult['refused'];
 }
@@ -84,36 +88,34 @@ interface BroughtPage {
   readonly measured: MeasuredPage | null;
 }
 
-/** Where each page has an index that is as it landed, DuckDB reads them so, and no thread but its own has anything to do. */
 async function indexGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
-  const index = await bringLandedIndexes(work, pages);
-  if (!index) return numberGroup(work, number, pages);
-  const lines = pages.reduce((sum, page) => sum + (work.input.pages[page]?.measured?.records ?? 0), 0);
-  return { pages, isNumbered: false, index, lines, refused: [], brought: pages.map(asLanded) };
-}
-
-const asLanded = (page: number): BroughtPage => ({ page, body: null, measured: null });
-
-/** Index lines in one file, which say of which page they are, whatever the pages landed with. */
-async function numberGroup(work: IndexWork, number: number, pages: readonly number[]): Promise<IndexedGroup> {
   const { folder, input, pool, contract } = work;
-  const indexPath = join(folder, `index-${String(number).padStart(5, '0')}`);
-  const brought = await mapConcurrent(pages, 8, (page) => bringIndex(work, page));
+  const brought = await mapConcurrent(pages, AT_ONCE, (page) => bringIndex(work, page));
   const { definition } = input;
+  const file = (kind: string): string => join(folder, `${kind}-${String(number).padStart(5, '0')}`);
+  const files = { places: file('places'), sightings: file('sightings'), lines: file('lines') };
   const result = await pool.run({
     kind: 'index',
     pages: brought,
     records: definition.records,
     fields: fieldsOf(definition),
     frozen: contract && { contract, released: input.released, key: definition.key },
-    indexPath,
+    layout: sightingLayout(definition),
+    isJudged: definition.rules.length > 0,
+    files,
   });
-  const { lines, longest, refused } = result;
-  const index = { files: [indexPath], longest };
-  return { pages, isNumbered: true, index, lines, refused, brought: broughtPages(brought, result) };
+  const { sightings, lines, longest, refused } = result;
+  return {
+    pages,
+    places: files.places,
+    sightings: { path: files.sightings, ...sightings },
+    lines: { path: files.lines, count: lines, longest },
+    refused,
+    brought: broughtPages(brought, result),
+  };
 }
 
 function broughtPages(brought: readonly (PageBody | PageIndex)[], result: IndexResult): BroughtPage[] {
   const measures = new Map(result.pages.map((page) => [page.page, page]));
-  return brought.map((one) => ({ page: one.page, body: 'sha256' in one ? null : one, measured: measures.get(one.page) ?? null }));
+  return brought.map((one) => ({ page: one.page, body: 'indexKey' in one ? null : one, measured: measures.get(one.page) ?? null }));
 }

@@ -3,7 +3,6 @@ import { indexPages } from './index-task.ts';
 import { joinRows } from './join-task.ts';
 import { refuse } from './refuse-task.ts';
 import { writeRows } from './rows-task.ts';
-import { writeSightings } from './sightings-task.ts';
 import type { StatementResult, StatementTask, Task, TaskResult } from './tasks.ts';
 
 /** Does one task. Only statements need the engine: it is not opened before one comes. */
@@ -13,8 +12,6 @@ export async function perform(task: Task, engine: () => Promise<Engine>): Promis
       return indexPages(task);
     case 'refuse':
       return refuse(task);
-    case 'sightings':
-      return writeSightings(task);
     case 'rows':
       return writeRows(task);
     case 'join':

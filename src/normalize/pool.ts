@@ -10,8 +10,6 @@ import type {
   RefuseTask,
   RowsResult,
   RowsTask,
-  SightingsResult,
-  SightingsTask,
   StatementResult,
   StatementTask,
   Task,
@@ -23,7 +21,6 @@ export interface Pool {
   readonly threads: number;
   run(task: IndexTask): Promise<IndexResult>;
   run(task: RefuseTask): Promise<RefuseResult>;
-  run(task: SightingsTask): Promise<SightingsResult>;
   run(task: RowsTask): Promise<RowsResult>;
   run(task: JoinTask): Promise<JoinResult>;
   run(task: StatementTask): Promise<StatementResult>;

@@ -1,22 +1,22 @@
-import { canonicalJson, type ExactObject, type ExactValue, isHollow, JsonNumber, memberOf, parseExact } from '../json/exact.ts';
+import { canonicalJson, type ExactObject, type ExactValue, isHollow, memberOf, parseExact } from '../json/exact.ts';
 import type { Address, Kernel, Outside } from '../kernel.ts';
-import { HASH_LENGTH } from '../page/record.ts';
+import { HASH_AT, PLACE, Places } from '../page/places.ts';
 import type { Column } from '../parquet/column.ts';
 import { Excerpt } from '../parquet/excerpt.ts';
 import { inputText } from '../schema/transform.ts';
-import { parseInstant, type TimeForm } from '../time.ts';
+import { type TimeForm } from '../time.ts';
 import { appendRecord, appendValue } from './exact-values.ts';
 import { KIND, type RecordField, RecordFields } from './record-field.ts';
 import { type LaidOut, layOut, type TableLayout } from './table-layout.ts';
 
-/** A record of the page that is open. */
-export interface RecordPlace {
-  readonly position: number;
-  /** Of its bytes in the body. */
-  readonly start: number;
-  readonly end: number;
-  /** Where its content hash begins in the index. */
-  readonly hash: number;
+/** How far records were appended. */
+export interface Appended {
+  /** Position of the first that was not. */
+  readonly next: number;
+  /** Whether that must be read into an object, for `appendExact`. */
+  readonly isOdd: boolean;
+  /** About so many bytes of the body hold what was appended. */
+  readonly bytes: number;
 }
 
 /** What `oddValue` answers. */
@@ -28,15 +28,15 @@ const CONSTANT = 12;
 export class RecordTable implements Outside {
   readonly kernel: Kernel;
   private readonly fields: RecordFields;
-  private readonly laid: LaidOut;
+  protected readonly laid: LaidOut;
   private readonly timeForm: TimeForm;
   private readonly overflow: readonly string[];
-  private readonly isSighting: boolean;
-  private readonly body: Excerpt;
-  private readonly index: Excerpt;
+  protected readonly body: Excerpt;
   private readonly constants: Address;
+  private readonly placesInKernel: Address;
+  private places = new Places(Buffer.alloc(0));
   private pageKey: Address = 0;
-  private readonly address: Address;
+  protected readonly address: Address;
 
   constructor(kernel: Kernel, layout: TableLayout, batch: string) {
     this.kernel = kernel;
@@ -44,12 +44,11 @@ export class RecordTable implements Outside {
     this.laid = layOut(this.fields, layout, batch);
     this.timeForm = layout.version[0].form;
     this.overflow = layout.schema?.overflow ?? [];
-    this.isSighting = layout.schema === null;
     this.body = new Excerpt(kernel);
-    this.index = new Excerpt(kernel);
     const { calls } = kernel;
+    this.placesInKernel = calls.createBytes();
     const { position, contentHash, overflow, constants, inputs } = this.laid;
-    this.address = calls.createTable(position.address, contentHash.address);
+    this.address = calls.createTable(this.laid.root.address, position.address, contentHash.address);
     const texts = constants.flatMap(({ column, text }) => [column.address, kernel.keep(Buffer.from(text)), Buffer.byteLength(text)]);
     this.constants = kernel.keepNumbers(texts);
     calls.setConstants(this.address, this.constants, constants.length);
@@ -70,26 +69,19 @@ export class RecordTable implements Outside {
     return this.laid.inputs.length > 0;
   }
 
-  /** Whether every row has a value in each column. */
-  get isFull(): boolean {
-    return this.columns.every((column) => column.nulls === 0);
-  }
-
-  /** Version times of the rows, Micros; of at least one. */
-  get times(): readonly [first: number, last: number] {
-    return this.laid.time.range;
-  }
-
   /** Forgets what was appended. */
   clear(): void {
     for (const column of this.columns) column.clear();
   }
 
-  /** The records that follow are of this page. @param key of the page. @param index lines that have their content hashes. */
-  open(body: Buffer, key: string, index: Buffer): void {
+  /** Takes back what came after so many rows, and what stands in some columns by half. */
+  truncate(rows: number): void {
+    for (const column of this.columns) column.truncate(rows);
+  }
+
+  /** What is appended from now on is of this page. */
+  open(key: string): void {
     this.kernel.answeredBy(this);
-    this.body.open(body);
-    this.index.open(index);
     if (this.pageKey !== 0) this.kernel.calls.release(this.pageKey);
     this.pageKey = this.kernel.keep(Buffer.from(key));
     const last = this.constants + CONSTANT * (this.laid.constants.length - 1);
@@ -97,17 +89,30 @@ export class RecordTable implements Outside {
     this.kernel.bytes().writeUInt32LE(Buffer.byteLength(key), last + 8);
   }
 
-  /** @returns whether the record must be read into an object, for `appendExact`: nothing was appended then. */
-  append({ position, start, end, hash }: RecordPlace): boolean {
-    const record = this.body.show(start, end);
-    const contentHash = this.index.show(hash, hash + HASH_LENGTH);
-    if (this.kernel.calls.readRow(this.address, this.laid.root.address, record, position, contentHash) === 0) return false;
-    const { rows } = this;
-    for (const column of this.columns) column.truncate(rows);
-    return true;
+  /** The same, of which records are appended by their places. */
+  openBody(key: string, body: Buffer, places: Places): void {
+    this.open(key);
+    this.body.open(body);
+    this.places = places;
+    this.kernel.fill(this.placesInKernel, places.bytes);
   }
 
-  appendExact(record: ExactObject, { position, hash }: RecordPlace): void {
+  /** Appends records from a position on, some at once. @param to position behind the last. */
+  append(from: number, to: number): Appended {
+    const { kernel, body, places } = this;
+    let first = from;
+    while (first < to && places.end(first) === 0) first++;
+    if (first === to) return { next: to, isOdd: false, bytes: 0 };
+    body.show(places.start(first), places.end(first));
+    const next = kernel.calls.readRows(this.address, body.origin, body.limit, this.firstPlace, first, to);
+    const isOdd = next < to && places.end(next) <= body.limit;
+    if (isOdd) this.truncate(this.rows);
+    const end = next === first ? 0 : Math.max(places.start(next - 1), places.end(next - 1));
+    return { next, isOdd, bytes: Math.max(0, end - places.start(first)) };
+  }
+
+  /** Appends a record that was read into an object. */
+  appendExact(record: ExactObject, position: number): void {
     appendRecord(this.laid.root, record, this.timeForm);
     this.appendOverflow(record);
     for (const { path, column } of this.laid.inputs) {
@@ -115,7 +120,11 @@ export class RecordTable implements Outside {
       if (text === null) column.null(1, 0);
       else column.text(text, 0);
     }
-    this.kernel.calls.appendLineage(this.address, position, this.index.show(hash, hash + HASH_LENGTH));
+    this.kernel.calls.appendLineage(this.address, position, this.firstPlace + position * PLACE + HASH_AT);
+  }
+
+  protected get firstPlace(): Address {
+    return this.kernel.calls.startOf(this.placesInKernel);
   }
 
   /** Names are in ascending order in the schema, and so in the map. */
@@ -134,22 +143,18 @@ export class RecordTable implements Outside {
     const of = this.fields.field(field);
     if (of.kind === KIND.overflow) return ODD_RECORD;
     const value = parseExact(this.kernel.bytes().toString('utf8', start, end));
-    if (this.isSighting && !isPlain(of, value, this.timeForm)) return ODD_RECORD;
+    if (!this.mayStand(of, value, this.timeForm)) return ODD_RECORD;
     appendValue(of, value, repetition, this.timeForm);
     return isHollow(value) ? NULL : VALUE;
+  }
+
+  /** Whether a value that the kernel does not read itself may become that of a column. */
+  protected mayStand(_field: RecordField, _value: ExactValue, _timeForm: TimeForm): boolean {
+    return true;
   }
 
   newMember(field: number, start: Address, end: Address): Address {
     const name = this.kernel.bytes().toString('utf8', start + 1, end - 1);
     return this.fields.meet(this.fields.field(field), name).address;
   }
-}
-
-/** Whether a key or version may stand as it is, surely. */
-function isPlain({ kind }: RecordField, value: ExactValue, timeForm: TimeForm): boolean {
-  const text = value instanceof JsonNumber ? value.source : value;
-  if (typeof text !== 'string') return false;
-  if (kind === KIND.time) return parseInstant(text, timeForm) !== null;
-  if (kind === KIND.version) return /^-?\d{1,18}$/.test(text);
-  return value instanceof JsonNumber ? /^-?[1-9]\d*$/.test(text) : text !== '';
 }

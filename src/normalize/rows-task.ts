@@ -1,99 +1,97 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { assert } from '../errors.ts';
 import { type ExactObject, isObject, parseExact } from '../json/exact.ts';
-import { IndexReader } from '../page/page-index.ts';
-import { HASH_LENGTH } from '../page/record.ts';
+import { Kernel } from '../kernel.ts';
+import { PLACE, Places } from '../page/places.ts';
 import { withoutDiscarded } from '../schema/contract.ts';
 import { fieldText } from '../schema/known-fields.ts';
-import { unfold } from '../store/compress.ts';
 import { unfoldBody } from './body.ts';
 import { openBody } from './index-task.ts';
 import { LastTables } from './last-tables.ts';
-import type { RecordPlace, RecordTable } from './record-table.ts';
+import { RecordTable } from './record-table.ts';
 import { TableWriter } from './table-writer.ts';
 import type { RowsPage, RowsResult, RowsTask } from './tasks.ts';
 
-const tables = new LastTables();
+const tables = new LastTables((layout, batch) => new RecordTable(new Kernel(), layout, batch));
 
 /** Writes the records that go on as row groups in the schema's types, with their lineage. */
 export function writeRows(task: RowsTask): RowsResult {
-  const table = tables.for(task.layout, task.batch);
-  const writer = new TableWriter(table, task.path);
-  const discarded: Record<string, number> = {};
-  let exact = 0;
+  const rows = new Rows(task);
   try {
-    for (const { open, place } of goingOn(task, table, discarded)) {
-      if (open.isExact || table.append(place)) {
-        table.appendExact(open.record(place), place);
-        exact++;
-      }
-      writer.count(place.end - place.start);
-    }
-    writer.flush();
+    for (const page of task.pages) rows.add(page);
+    return rows.end();
   } finally {
-    writer.close();
+    rows.close();
   }
-  return { groups: writer.groups, exact, discarded };
 }
 
-/** Records that go on, their page being open in the table. */
-function* goingOn(task: RowsTask, table: RecordTable, discarded: Record<string, number>): Iterable<{ open: OpenPage; place: RecordPlace }> {
-  const pages = new Map(task.pages.map((page) => [page.page, page]));
-  for (const { text, number } of indexes(task)) {
-    let open: OpenPage | null = null;
-    let at = -1;
-    for (const reader = new IndexReader(text, number); reader.read(); ) {
-      if (reader.page !== at) {
-        at = reader.page;
-        open = openPage(pages.get(at), text, table, task, discarded);
+class Rows {
+  private readonly task: RowsTask;
+  private readonly table: RecordTable;
+  private readonly writer: TableWriter;
+  private readonly file: number;
+  private readonly discarded: Record<string, number> = {};
+  private exact = 0;
+
+  constructor(task: RowsTask) {
+    this.task = task;
+    this.table = tables.for(task.layout, task.batch);
+    this.file = openSync(task.places, 'r');
+    this.writer = new TableWriter(this.table, task.path);
+  }
+
+  add(page: RowsPage): void {
+    const { table, writer } = this;
+    const body = page.isVerified ? unfoldBody(readFileSync(page.path), page.key, page.measured?.span.end) : openBody(page).body;
+    const places = this.placesOf(page);
+    table.openBody(page.key, body, places);
+    const isExact = page.discards || table.readsInputs;
+    for (let at = 0; at < places.count; ) {
+      if (isExact) {
+        if (places.end(at) !== 0) this.addExact(page, body, places, at);
+        at++;
+        continue;
       }
-      if (open && !open.leftOut.has(reader.position)) yield { open, place: placeOf(reader) };
+      const { next, isOdd, bytes } = table.append(at, Math.min(places.count, at + writer.room));
+      writer.count(bytes);
+      if (isOdd) this.addExact(page, body, places, next);
+      at = isOdd ? next + 1 : next;
     }
   }
-}
 
-const placeOf = ({ position, start, end, headEnd }: IndexReader): RecordPlace => ({
-  position,
-  start,
-  end,
-  hash: headEnd - 1 - HASH_LENGTH,
-});
-
-/** Index lines, with the number of their page where they do not say it. */
-function* indexes({ indexPath, pages }: RowsTask): Iterable<{ text: Buffer; number: number | null }> {
-  if (indexPath !== null) yield { text: readFileSync(indexPath), number: null };
-  for (const { landedIndex, page } of pages) if (landedIndex !== null) yield { text: unfold(readFileSync(landedIndex)), number: page };
-}
-
-interface OpenPage {
-  readonly leftOut: ReadonlySet<number>;
-  /** Whether all of its records are read into objects. */
-  readonly isExact: boolean;
-  readonly record: (place: RecordPlace) => ExactObject;
-}
-
-function openPage(
-  page: RowsPage | undefined,
-  index: Buffer,
-  table: RecordTable,
-  task: RowsTask,
-  discarded: Record<string, number>,
-): OpenPage | null {
-  if (!page) return null;
-  const body = page.isVerified ? unfoldBody(readFileSync(page.path), page.key, page.measured?.span.end) : openBody(page).body;
-  table.open(body, page.key, index);
-  const leftOut = new Set(page.leftOut === '' ? [] : page.leftOut.split(',').map(Number));
-  const read = ({ start, end }: RecordPlace): ExactObject => {
+  private addExact(page: RowsPage, body: Buffer, places: Places, position: number): void {
+    const [start, end] = [places.start(position), places.end(position)];
     const record = parseExact(body.toString('utf8', start, end));
     assert(isObject(record), 'a record is an object');
-    return page.discards ? withoutFields(record, task, discarded) : record;
-  };
-  return { leftOut, isExact: page.discards || table.readsInputs, record: read };
-}
+    this.table.appendExact(page.discards ? this.withoutFields(record) : record, position);
+    this.exact++;
+    this.writer.count(end - start);
+  }
 
-function withoutFields(record: ExactObject, { contract }: RowsTask, counts: Record<string, number>): ExactObject {
-  assert(contract, 'what is discarded says the contract');
-  const { record: kept, discarded } = withoutDiscarded(record, contract);
-  for (const field of new Set(discarded.map(fieldText))) counts[field] = (counts[field] ?? 0) + 1;
-  return kept;
+  private withoutFields(record: ExactObject): ExactObject {
+    const { contract } = this.task;
+    assert(contract, 'what is discarded says the contract');
+    const { record: kept, discarded } = withoutDiscarded(record, contract);
+    for (const field of new Set(discarded.map(fieldText))) this.discarded[field] = (this.discarded[field] ?? 0) + 1;
+    return kept;
+  }
+
+  /** Those of the page's records that go on; the others' end is 0. */
+  private placesOf({ before, records, leftOut }: RowsPage): Places {
+    const bytes = Buffer.allocUnsafe(records * PLACE);
+    assert(readSync(this.file, bytes, 0, bytes.length, before * PLACE) === bytes.length, 'every record has a place');
+    const places = new Places(bytes);
+    if (leftOut !== '') for (const position of leftOut.split(',')) places.leaveOut(Number(position));
+    return places;
+  }
+
+  end(): RowsResult {
+    this.writer.flush();
+    return { groups: this.writer.groups, exact: this.exact, discarded: this.discarded };
+  }
+
+  close(): void {
+    closeSync(this.file);
+    this.writer.close();
+  }
 }

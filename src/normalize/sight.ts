@@ -1,21 +1,23 @@
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import type { IndexWork } from './close-page.ts';
+import type { Definition } from './definition.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
-import { countRows, type IndexLines, type LineFiles, landedPage, listRefused, saveSightings, sightingTotals } from './statements.ts';
-import type { RefusedRecord } from './tasks.ts';
+import { countRows, type LineFiles, listRefused, saveSightings, sightingTotals } from './statements.ts';
+import type { TableLayout } from './table-layout.ts';
+import type { RefusedRecord, Sightings } from './tasks.ts';
 
-/** Index lines of some pages, as local files. */
-export interface IndexFile {
-  /** Whether each line has its page's number; else they are as they landed, a file for each page, which has it in its name. */
-  readonly isNumbered: boolean;
-  readonly index: LineFiles;
-  readonly lines: number;
+/** What was found of some pages, as local files. */
+export interface SightedGroup {
+  /** Of pages of which every record surely may enter. */
+  readonly sightings: Sightings & { readonly path: string };
+  /** Index lines of the others, for DuckDB to judge. */
+  readonly lines: { readonly path: string; readonly count: number; readonly longest: number };
 }
 
-/** What the index lines of a batch say: of each record, that it may enter, or why not. */
+/** What is known of each record of a batch: that it may enter, or why not. */
 export interface Sighted {
-  /** Sightings: every accepted observation, a file for each thread. */
+  /** Sightings: every accepted observation. */
   readonly files: readonly LocalFile[];
   readonly refused: readonly RefusedRecord[];
   readonly accepted: number;
@@ -24,25 +26,38 @@ export interface Sighted {
   readonly last: number | null;
 }
 
+export const sightingLayout = ({ key, version }: Definition): TableLayout => ({ key, version, schema: null, inputs: [] });
+
 /** @param names local file that gives each page number its key. */
-export async function sight(work: IndexWork, groups: readonly IndexFile[], names: string): Promise<Sighted> {
-  const lines = groups.reduce((sum, group) => sum + group.lines, 0);
-  if (lines === 0) return { files: [], refused: [], accepted: 0, first: null, last: null };
+export async function sight(work: IndexWork, groups: readonly SightedGroup[], names: string): Promise<Sighted> {
   const { threads } = work.pool;
-  const shares = await mapConcurrent(shareOut(groups, threads, lines), threads, (share, number) => sightShare(work, share, names, number));
-  const times = shares.flatMap(({ first, last }) => (first === null || last === null ? [] : [first, last]));
+  const sightings = groups.map((group) => group.sightings).filter(({ rows }) => rows > 0);
+  const lines = groups.map((group) => group.lines).filter(({ count }) => count > 0);
+  const joined = shares(sightings, threads, ({ rows }) => rows);
+  const judged = shares(lines, threads, ({ count }) => count);
+  const shared = await Promise.all([
+    mapConcurrent(joined, threads, (share, number) => join(work, share, `plain-${number}`)),
+    mapConcurrent(judged, threads, (share, number) => judge(work, share, names, `judged-${number}`)),
+  ]);
+  const parts = shared.flat();
+  const times = parts.flatMap(({ first, last }) => (first === null || last === null ? [] : [first, last]));
   return {
-    files: shares.map((share) => share.file).filter((file) => file.rows > 0),
-    refused: shares.flatMap((share) => share.refused),
-    accepted: shares.reduce((sum, { file }) => sum + file.rows, 0),
+    files: parts.map(({ file }) => file).filter(({ rows }) => rows > 0),
+    refused: parts.flatMap(({ refused }) => refused),
+    accepted: parts.reduce((sum, { file }) => sum + file.rows, 0),
     first: times.length === 0 ? null : Math.min(...times),
     last: times.length === 0 ? null : Math.max(...times),
   };
 }
 
-async function sightShare(work: IndexWork, share: readonly IndexFile[], names: string, number: number): Promise<SightedShare> {
-  const path = join(work.folder, `sightings-${number}.parquet`);
-  return (await sightPlainly(work, share, path)) ?? (await sightByStatements(work, share, names, path));
+function shares<T>(items: readonly T[], threads: number, rowsOf: (item: T) => number): T[][] {
+  return items.length === 0
+    ? []
+    : shareOut(
+        items,
+        threads,
+        items.reduce((sum, item) => sum + rowsOf(item), 0),
+      );
 }
 
 interface SightedShare {
@@ -52,32 +67,23 @@ interface SightedShare {
   readonly last: number | null;
 }
 
-/** @returns null where a record may have to stay out. Rules are written in SQL. */
-async function sightPlainly({ input, pool }: IndexWork, share: readonly IndexFile[], path: string): Promise<SightedShare | null> {
-  const { definition, pages } = input;
-  if (definition.rules.length > 0) return null;
-  const numbered = share.filter(({ isNumbered }) => isNumbered).flatMap(({ index }) => index.files);
-  const landed = share.filter(({ isNumbered }) => !isNumbered).flatMap(({ index }) => index.files);
-  const { plain } = await pool.run({
-    kind: 'sightings',
-    numbered,
-    landed: landed.map((file) => ({ path: file, page: landedPage(file) })),
-    keys: pages.map(({ key }) => key),
-    layout: { key: definition.key, version: definition.version, schema: null, inputs: [] },
-    path,
-  });
-  return plain && { file: await localFile(path, plain.rows), refused: [], first: plain.first, last: plain.last };
+async function join({ folder, input, pool }: IndexWork, parts: readonly SightedGroup['sightings'][], name: string): Promise<SightedShare> {
+  const path = pathOf(folder, name);
+  const { rows } = await pool.run({ kind: 'join', layout: sightingLayout(input.definition), parts, path });
+  const first = Math.min(...parts.map((part) => part.first ?? Number.POSITIVE_INFINITY));
+  const last = Math.max(...parts.map((part) => part.last ?? Number.NEGATIVE_INFINITY));
+  return { file: await localFile(path, rows), refused: [], first, last };
 }
 
-async function sightByStatements(
-  { input, pool }: IndexWork,
-  share: readonly IndexFile[],
+async function judge(
+  { folder, input, pool }: IndexWork,
+  share: readonly SightedGroup['lines'][],
   names: string,
-  path: string,
+  name: string,
 ): Promise<SightedShare> {
   const { definition, released } = input;
-  const [numbered = [], landed = []] = [true, false].map((kind) => share.filter(({ isNumbered }) => isNumbered === kind));
-  const index: IndexLines = { numbered: together(numbered), landed: together(landed) };
+  const path = pathOf(folder, name);
+  const index: LineFiles = { files: share.map((lines) => lines.path), longest: Math.max(...share.map((lines) => lines.longest)) };
   const said = await pool.run({
     kind: 'statements',
     run: [saveSightings(definition, index, released, names, path)],
@@ -86,19 +92,16 @@ async function sightByStatements(
   });
   const rows = Number(said['written']?.['n']);
   const { first, last } = said['totals'] ?? {};
-  const lines = share.reduce((sum, group) => sum + group.lines, 0);
+  const lines = share.reduce((sum, { count }) => sum + count, 0);
   // Mostly nothing is refused, and then nobody need look for it.
   const refused = rows === lines ? [] : await findRefused({ input, pool }, index);
   const micros = (time: unknown): number | null => (time == null ? null : Number(time));
   return { file: await localFile(path, rows), refused, first: micros(first), last: micros(last) };
 }
 
-const together = (groups: readonly IndexFile[]): LineFiles => ({
-  files: groups.flatMap(({ index }) => index.files),
-  longest: Math.max(0, ...groups.map(({ index }) => index.longest)),
-});
+const pathOf = (folder: string, name: string): string => joinPath(folder, `sightings-${name}.parquet`);
 
-async function findRefused({ input, pool }: Pick<IndexWork, 'input' | 'pool'>, index: IndexLines): Promise<RefusedRecord[]> {
+async function findRefused({ input, pool }: Pick<IndexWork, 'input' | 'pool'>, index: LineFiles): Promise<RefusedRecord[]> {
   const { definition, released } = input;
   const said = await pool.run({ kind: 'statements', run: [], ask: { refused: listRefused(definition, index, released) }, after: [] });
   const rows = said['refused']?.['records'] as readonly VerdictRow[];

@@ -28,36 +28,11 @@ export interface LineFiles {
   readonly longest: number;
 }
 
-/** @param exact fields whose numbers are read as they were written, too. @param isNumbered or as pages landed, without `p`. */
-function readLines({ files, longest }: LineFiles, record: Fields, exact: Fields = [], isNumbered = true): string {
-  const p = isNumbered ? "p: 'INTEGER', " : '';
+/** @param exact fields whose numbers are read as they were written, too. */
+function readLines({ files, longest }: LineFiles, record: Fields, exact: Fields): string {
   const x = exact.length === 0 ? '' : `, x: ${literal(structType(exact))}`;
-  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = ${Math.max(SMALLEST_OBJECT_LIMIT, longest + 1024)}${isNumbered ? '' : AS_LANDED},
-    columns = {${p}i: 'INTEGER', h: 'VARCHAR'${x}, r: ${literal(structType(record))}})`;
-}
-
-const AS_LANDED = ", compression = 'zstd', filename = true";
-
-/** Index lines: numbered ones, and those of pages as they landed, each page's in a file of `landedName`. */
-export interface IndexLines {
-  readonly numbered: LineFiles;
-  readonly landed: LineFiles;
-}
-
-/** The name tells the page's number. */
-export const landedName = (page: number): string => `${String(page).padStart(NUMBER_DIGITS, '0')}${LANDED_SUFFIX}`;
-const NUMBER_DIGITS = 9;
-const LANDED_SUFFIX = '.index.ndjson.zst';
-export const landedPage = (path: string): number => Number(path.slice(-NUMBER_DIGITS - LANDED_SUFFIX.length, -LANDED_SUFFIX.length));
-const LANDED_NUMBER = `CAST(substr(filename, length(filename) - ${NUMBER_DIGITS + LANDED_SUFFIX.length - 1}, ${NUMBER_DIGITS}) AS INTEGER)`;
-
-function readIndex({ numbered, landed }: IndexLines, record: Fields, exact: Fields): string {
-  const columns = `i, h${exact.length === 0 ? '' : ', x'}, r`;
-  const sources = [
-    ...(numbered.files.length > 0 ? [`SELECT p, ${columns} FROM ${readLines(numbered, record, exact)}`] : []),
-    ...(landed.files.length > 0 ? [`SELECT ${LANDED_NUMBER} AS p, ${columns} FROM ${readLines(landed, record, exact, false)}`] : []),
-  ];
-  return `(${sources.join(' UNION ALL ')})`;
+  return `read_json(${literalList(files)}, format = 'newline_delimited', maximum_object_size = ${Math.max(SMALLEST_OBJECT_LIMIT, longest + 1024)},
+    columns = {p: 'INTEGER', i: 'INTEGER', h: 'VARCHAR'${x}, r: ${literal(structType(record))}})`;
 }
 
 export const keyNames = ({ key }: Pick<Definition, 'key'>): string[] => key.map((_, index) => `k${index}`);
@@ -89,7 +64,7 @@ const integerSql = (text: string): string => `CASE WHEN regexp_full_match(${text
  * Every line of an index: p, i, h, key, version, and `verdict`: why the record may not enter, NULL where it may. The limit limits nothing:
  * it keeps DuckDB from judging a line twice, once for the filter of whoever reads this and once for the row.
  */
-function judged(definition: Definition, index: IndexLines, released: readonly string[]): string {
+function judged(definition: Definition, index: LineFiles, released: readonly string[]): string {
   const { keys: keyed, versions: versioned, ruled } = fieldsOf(definition);
   const record = [...new Set([...keyed, ...versioned, ...ruled])].map((name) => [name, ruled.includes(name) ? 'JSON' : 'VARCHAR'] as const);
   // A field with a rule is read as JSON, so that the rule sees its type; ->> takes its text out again.
@@ -105,7 +80,7 @@ function judged(definition: Definition, index: IndexLines, released: readonly st
   const values = ruled.map((name, at) => `coalesce(CAST(x.${identifier(name)} AS JSON), r.${identifier(name)}) AS q${at}`);
   const exact = ruled.map((name) => [name, 'VARCHAR'] as const);
   return `(SELECT p, i, h, ${narrowNames(definition).join(', ')}, ${verdictSql(definition, ruled, released)} AS verdict
-      FROM (SELECT p, i, h, ${[...keys, ...versions, ...values].join(', ')} FROM ${readIndex(index, record, exact)}) LIMIT ${Number.MAX_SAFE_INTEGER})`;
+      FROM (SELECT p, i, h, ${[...keys, ...versions, ...values].join(', ')} FROM ${readLines(index, record, exact)}) LIMIT ${Number.MAX_SAFE_INTEGER})`;
 }
 
 /** The first thing that keeps a record out: `key`, `version`, or the number of a rule; NULL where nothing does. */
@@ -132,7 +107,7 @@ export const sightingTotals = (definition: Definition, path: string): string =>
   `SELECT count(*) AS accepted, min(t) AS first, max(t) AS last FROM ${accepted(definition, [path])}`;
 
 /** One value: the records with a verdict, in their order. */
-export const listRefused = (definition: Definition, index: IndexLines, released: readonly string[]): string =>
+export const listRefused = (definition: Definition, index: LineFiles, released: readonly string[]): string =>
   `SELECT coalesce(list({'p': p, 'i': i, 'verdict': verdict, 'key': [${keyNames(definition).join(', ')}]} ORDER BY p, i), []) AS records
     FROM ${judged(definition, index, released)} WHERE verdict IS NOT NULL`;
 
@@ -211,7 +186,7 @@ export const listLeftOut = (): string =>
  * Sightings: every accepted observation of these index files, as it landed. In the order of its key it would take twice the time and a
  * quarter more room, and whoever looks a key up reads the whole file anyway.
  */
-export function saveSightings(definition: Definition, index: IndexLines, released: readonly string[], pages: string, path: string): string {
+export function saveSightings(definition: Definition, index: LineFiles, released: readonly string[], pages: string, path: string): string {
   const keys = definition.key.map((column, index) => `k${index} AS ${identifier(column.name)}`);
   const versions = definition.version.map(
     (column, index) => `${index === 0 ? 'make_timestamptz(t)' : `v${index}`} AS ${identifier(column.name)}`,

@@ -23,7 +23,12 @@ export class TableWriter {
     this.writer = new RowGroupWriter(table.kernel, (bytes) => writeFileSync(this.file, bytes));
   }
 
-  /** A row was appended to the table, from a record of so many bytes. */
+  /** So many rows fit the row group; at least one. */
+  get room(): number {
+    return GROUP_ROWS - this.table.rows;
+  }
+
+  /** Rows were appended to the table, from records of so many bytes. */
   count(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes >= GROUP_BYTES || this.table.rows >= GROUP_ROWS) this.flush();

@@ -26,13 +26,19 @@ export interface PageBody {
 /** The index of a page, as it landed. */
 export interface PageIndex {
   readonly page: number;
+  /** Store keys of the page and of its index. */
   readonly key: string;
+  readonly indexKey: string;
+  /** The stored bytes. */
   readonly path: string;
   /** Of its decoded bytes. */
   readonly sha256: string;
+  /** Null where it is not known. */
+  readonly storedSha256: string | null;
+  readonly records: number;
 }
 
-/** First pass over some pages: an index line for each record. */
+/** First pass over some pages: where their records stand, and sightings of them, or index lines for DuckDB to judge. */
 export interface IndexTask {
   readonly kind: 'index';
   readonly pages: readonly (PageBody | PageIndex)[];
@@ -41,7 +47,21 @@ export interface IndexTask {
   readonly fields: ReadFields;
   /** Null where every field may come in. */
   readonly frozen: FrozenCheck | null;
-  readonly indexPath: string;
+  /** Of sightings. */
+  readonly layout: TableLayout;
+  /** Whether DuckDB judges all records, and none is sighted: rules are written in SQL. */
+  readonly isJudged: boolean;
+  readonly files: IndexFiles;
+}
+
+/** Local files of a first pass. */
+export interface IndexFiles {
+  /** Of each page, in their order: the place of each of its records (page/places.ts). */
+  readonly places: string;
+  /** Row groups of sightings. */
+  readonly sightings: string;
+  /** Index lines, with their page's number. */
+  readonly lines: string;
 }
 
 /** What keeps records with fields out that their contract has frozen. */
@@ -55,11 +75,21 @@ export interface FrozenCheck {
 export interface IndexResult {
   /** Those of which a body was given. */
   readonly pages: readonly MeasuredPage[];
-  /** Records that are no line of the index. */
+  /** Records that are neither sighted nor a line. */
   readonly refused: readonly RefusedRecord[];
+  readonly sightings: Sightings;
+  /** Index lines, and bytes of the longest. */
   readonly lines: number;
-  /** Bytes of the longest. */
   readonly longest: number;
+}
+
+/** Sightings of pages of which every record surely may enter. */
+export interface Sightings {
+  readonly groups: readonly RowGroup[];
+  readonly rows: number;
+  /** Version times, Micros; null where there is none. */
+  readonly first: number | null;
+  readonly last: number | null;
 }
 
 export interface MeasuredPage {
@@ -98,29 +128,11 @@ export interface RefuseResult {
 /** Lines of a RefuseTask's file: a quarantined record before its batch has a name. */
 export type QuarantineLine = Omit<QuarantinedRecord, 'batch'>;
 
-/** The sightings of index lines, without DuckDB. */
-export interface SightingsTask {
-  readonly kind: 'sightings';
-  /** Files of numbered index lines. */
-  readonly numbered: readonly string[];
-  /** Indexes as they landed, zstd. */
-  readonly landed: readonly { readonly path: string; readonly page: number }[];
-  /** Keys of the batch's pages, by their number. */
-  readonly keys: readonly string[];
-  readonly layout: TableLayout;
-  readonly path: string;
-}
-
-export interface SightingsResult {
-  /** Null where a record is among them that may have to stay out: DuckDB judges them all then. */
-  readonly plain: { readonly rows: number; readonly first: number; readonly last: number } | null;
-}
-
 /** Second pass over some pages: the records that go on, as row groups. */
 export interface RowsTask {
   readonly kind: 'rows';
-  /** Numbered index lines of the pages; null where they are as they landed, in the files of `landedIndex`. */
-  readonly indexPath: string | null;
+  /** Local file of places. */
+  readonly places: string;
   /** Pages of which anything goes on. */
   readonly pages: readonly RowsPage[];
   readonly layout: TableLayout;
@@ -131,8 +143,9 @@ export interface RowsTask {
 }
 
 export interface RowsPage extends PageBody {
-  /** Its index as it landed, zstd; null where its lines are numbered. */
-  readonly landedIndex: string | null;
+  /** So many records of the file of places stand before its own, and are its own. */
+  readonly before: number;
+  readonly records: number;
   /** Whether an earlier task has read the same local file, and verified it. */
   readonly isVerified: boolean;
   /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
@@ -176,8 +189,8 @@ export interface StatementTask {
 }
 export type StatementResult = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-export type Task = IndexTask | RefuseTask | SightingsTask | RowsTask | JoinTask | StatementTask;
-export type TaskResult = IndexResult | RefuseResult | SightingsResult | RowsResult | JoinResult | StatementResult;
+export type Task = IndexTask | RefuseTask | RowsTask | JoinTask | StatementTask;
+export type TaskResult = IndexResult | RefuseResult | RowsResult | JoinResult | StatementResult;
 
 /** What a thread answers. */
 export type Done = { readonly result: TaskResult } | { readonly failure: ErrorDetails };

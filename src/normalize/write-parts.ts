@@ -67,7 +67,7 @@ async function writeRows(work: PartsWork, group: PageGroup, number: number): Pro
   const path = join(work.folder, `rows-${String(number).padStart(5, '0')}`);
   const rows = await work.pool.run({
     kind: 'rows',
-    indexPath: group.isNumbered ? (group.index.files[0] ?? null) : null,
+    places: group.places,
     pages,
     layout: layoutOf(work),
     batch: work.batch,
@@ -102,8 +102,9 @@ async function rowsPage(work: PartsWork, group: PageGroup, number: number): Prom
   const page = pageOf(work, number);
   const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
-  const landedIndex = group.isNumbered ? null : (group.index.files[group.pages.indexOf(number)] ?? null);
-  return { ...body, landedIndex, isVerified: page.body !== null, discards: mayDiscard(work, page), leftOut };
+  const earlier = group.pages.slice(0, group.pages.indexOf(number));
+  const before = earlier.reduce((sum, each) => sum + pageOf(work, each).records, 0);
+  return { ...body, before, records: page.records, isVerified: page.body !== null, discards: mayDiscard(work, page), leftOut };
 }
 
 const mayDiscard = ({ contract }: PartsWork, page: IndexedPage): boolean =>

@@ -25,10 +25,19 @@ export class Excerpt {
     this.to = 0;
   }
 
-  /** @returns where the bytes from `start` to `end` stand; valid until the next call. */
-  show(start: number, end: number): Address {
+  /** Has the bytes from `start` to `end` where the kernel sees them, and as many behind them as fit. */
+  show(start: number, end: number): void {
     if (start < this.from || end > this.to) this.bring(start, end);
-    return this.address + start - this.from;
+  }
+
+  /** Where the text would begin. Valid until more is shown, as is what is shown. */
+  get origin(): Address {
+    return this.address - this.from;
+  }
+
+  /** So many bytes of the text are shown at most. */
+  get limit(): number {
+    return this.to;
   }
 
   private bring(start: number, end: number): void {

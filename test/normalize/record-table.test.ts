@@ -11,6 +11,7 @@ import { measureBody } from '../../src/json/measure.ts';
 import { Kernel } from '../../src/kernel.ts';
 import { RecordTable } from '../../src/normalize/record-table.ts';
 import { parquetOf } from '../../src/normalize/table-layout.ts';
+import { HASH_AT, PLACE, Places } from '../../src/page/places.ts';
 import { joinRowGroups } from '../../src/parquet/file.ts';
 import { type RowGroup, RowGroupWriter } from '../../src/parquet/row-group.ts';
 import { jsonSql } from '../../src/schema/json-sql.ts';
@@ -69,19 +70,20 @@ function written(records: readonly string[], { read = false, groupRows = Number.
   const kernel = new Kernel();
   const table = new RecordTable(kernel, layout, 'b');
   const body = Buffer.from(`[${records.join(',')}]`);
-  table.open(body, PAGE, Buffer.from(HASH));
+  const places = placesOf(records);
+  table.openBody(PAGE, body, places);
   const rowsPath = join(folder, 'rows');
   const file = openSync(rowsPath, 'w');
   const groups: RowGroup[] = [];
   const writer = new RowGroupWriter(kernel, (bytes) => writeSync(file, bytes));
-  let [start, odd] = [1, 0];
-  for (const [position, text] of records.entries()) {
-    const place = { position, start, end: start + Buffer.byteLength(text), hash: 0 };
-    if (read || table.append(place)) {
-      table.appendExact(recordOf(text), place);
+  let odd = 0;
+  for (let at = 0; at < records.length; ) {
+    const { next, isOdd } = read ? { next: at, isOdd: true } : table.append(at, Math.min(records.length, at + groupRows - table.rows));
+    if (isOdd) {
+      table.appendExact(recordOf(records[next] ?? ''), next);
       odd++;
     }
-    start = place.end + 1;
+    at = isOdd ? next + 1 : next;
     if (table.rows >= groupRows) groups.push(writer.flush(table.columns));
   }
   if (table.rows > 0) groups.push(writer.flush(table.columns));
@@ -89,6 +91,20 @@ function written(records: readonly string[], { read = false, groupRows = Number.
   const path = join(folder, 'part.parquet');
   expect(joinRowGroups(path, parquetOf(layout), [{ path: rowsPath, groups }])).toBe(records.length);
   return { path, odd };
+}
+
+/** Of an array without blanks. */
+function placesOf(records: readonly string[]): Places {
+  const bytes = Buffer.alloc(records.length * PLACE);
+  let start = 1;
+  for (const [position, text] of records.entries()) {
+    const end = start + Buffer.byteLength(text);
+    bytes.writeUInt32LE(start, position * PLACE);
+    bytes.writeUInt32LE(end, position * PLACE + 4);
+    bytes.write(HASH, position * PLACE + HASH_AT, 'latin1');
+    start = end + 1;
+  }
+  return new Places(bytes);
 }
 
 type Row = Readonly<Record<string, string>>;

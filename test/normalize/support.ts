@@ -168,7 +168,7 @@ async function landIndex(store: ObjectStore, page: string, index: LineBuffer | n
   const sha256 = hash('sha256', index.bytes());
   const stored = zstdCompressSync(index.bytes());
   await store.create(indexKey(page, sha256), stored);
-  return { sha256, fields: fieldNames(fields), stored: { sha256: hash('sha256', stored), longest: index.longest } };
+  return { sha256, fields: fieldNames(fields), stored: { sha256: hash('sha256', stored) } };
 }
 
 /** A body that nobody measured, with exactly those bytes in the store. */

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { measureBody } from '../../src/json/measure.ts';
 import { fieldNames, type ReadFields } from '../../src/page/fields.ts';
 import { LineBuffer } from '../../src/page/line-buffer.ts';
-import { IndexReader, indexPage, numberIndex, writeIndex } from '../../src/page/page-index.ts';
+import { indexPage, numberIndex, writeIndex } from '../../src/page/page-index.ts';
+import { Places } from '../../src/page/places.ts';
 
 const FIELDS: ReadFields = { keys: ['id', 'odd "name"'], versions: ['at'], ruled: ['amount', 'id'] };
 
@@ -12,6 +13,8 @@ function measured(text: string) {
   const body = Buffer.from(text);
   return { body, measure: measureBody(body, { records: ['data'], envelope: [], capture: fieldNames(FIELDS) }) };
 }
+
+const placesOf = ({ body, measure }: ReturnType<typeof measured>): Places => Places.of(body, measure.spans);
 
 const linesOf = (bytes: Buffer | null): string[] => (bytes?.toString() ?? '').split('\n').slice(0, -1);
 
@@ -46,21 +49,14 @@ describe('the index of a page', () => {
     );
   });
 
-  test('one taken up again says the same as one made from the body, and is read back', () => {
+  test('one taken up again says the same as one made from the body', () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 6 }), fc.nat(100_000), (records, number) => {
         const page = measured(JSON.stringify({ data: records }));
         const [landed, made] = [new LineBuffer(), new LineBuffer()];
         numberIndex(landed, indexPage(page, FIELDS)?.bytes() ?? Buffer.alloc(0), number);
-        expect(writeIndex(made, page, FIELDS, number)).toEqual([]);
+        expect(writeIndex(made, page, placesOf(page), FIELDS, number)).toEqual([]);
         expect(landed.bytes().toString()).toBe(made.bytes().toString());
-        const reader = new IndexReader(made.bytes());
-        for (let i = 0; reader.read(); i++) {
-          expect([reader.page, reader.position]).toEqual([number, i]);
-          expect([reader.start, reader.end]).toEqual([...page.measure.spans.subarray(2 * i, 2 * i + 2)]);
-          const head = made.bytes().toString('latin1', reader.headStart, reader.headEnd);
-          expect(JSON.parse(`${head}}`)).toMatchObject({ h: hash('sha256', page.body.subarray(reader.start, reader.end)).slice(0, 32) });
-        }
       }),
     );
   });
@@ -77,7 +73,8 @@ describe('the index of a page', () => {
 
   test('looked at one by one, a record that may not enter is named, and the others are lines', () => {
     const lines = new LineBuffer();
-    const refused = writeIndex(lines, measured('{"data":[{"id":"a"},7,{"id":true},{"id":"b","x":1,"x":2}]}'), FIELDS, 3);
+    const page = measured('{"data":[{"id":"a"},7,{"id":true},{"id":"b","x":1,"x":2}]}');
+    const refused = writeIndex(lines, page, placesOf(page), FIELDS, 3);
     expect(refused.map(({ position, refusal }) => [position, refusal.rule])).toEqual([
       [1, 'record'],
       [2, 'key'],
