@@ -18,6 +18,27 @@ export async function mapConcurrent<T, R>(items: readonly T[], limit: number, wo
   return results;
 }
 
+/** The same of items that come one after the other. None is asked for before somebody is free to work on it. */
+export async function forEachConcurrent<T>(items: AsyncIterable<T>, limit: number, work: (item: T) => Promise<void>): Promise<void> {
+  const source = items[Symbol.asyncIterator]();
+  let isOver = false;
+  const lane = async (): Promise<void> => {
+    while (!isOver) {
+      try {
+        const next = await source.next();
+        if (next.done) isOver = true;
+        else await work(next.value);
+      } catch (error) {
+        isOver = true;
+        throw error;
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: limit }, lane));
+  await source.return?.();
+  for (const settled of lanes) if (settled.status === 'rejected') throw settled.reason;
+}
+
 /** As Promise.all, but a failure is told only once nothing is running any more: what was begun may use files that the caller removes. */
 export async function allDone<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([one, other]);

@@ -18,14 +18,14 @@ export async function normalizeWindow(context: Context, stream: Stream, pending:
   const slices = slicePages(manifest.pages, context.configuration.workers.batchRecords);
   const ledger = await context.warehouse.ledger(stream.name);
   const seen = seenBy(manifest, await context.warehouse.watermark(stream.name), stream.poll);
-  return mapConcurrent(slices, AT_ONCE, (slice) => {
+  return mapConcurrent(slices, BATCHES_AT_ONCE, (slice) => {
     const pages = slice.flatMap((page) => sources.get(page.key) ?? []);
     return normalizeSlice(context, stream, { pages, origin: 'live', window: manifest.window, seen }, ledger);
   });
 }
 
 /** Batches in work: where one is brought, settled or uploaded, the threads have the other. */
-const AT_ONCE = 2;
+export const BATCHES_AT_ONCE = 2;
 
 /**
  * What tells which of a window's records came late; null where it cannot be told: of history, and where the warehouse does not hold all

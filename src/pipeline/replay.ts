@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Micros } from '../clock.ts';
+import { forEachConcurrent, turns } from '../concurrency.ts';
 import { messageOf, TidemarkError } from '../errors.ts';
 import { rawScope } from '../landing/scope.ts';
 import type { Batch, Receipt } from '../manifest/documents.ts';
@@ -15,7 +16,7 @@ import type { Stream } from '../stream.ts';
 import { behindGate } from './behind-gate.ts';
 import type { Context } from './context.ts';
 import { loadBatch } from './load-batch.ts';
-import { normalizeSlice } from './normalize-window.ts';
+import { BATCHES_AT_ONCE, normalizeSlice } from './normalize-window.ts';
 import { openGaps } from './settle-window.ts';
 import { joinsLoaded, safeWatermark } from './watermark.ts';
 
@@ -45,9 +46,17 @@ export async function replay(
   options: ReplayOptions,
 ): Promise<ReplayReport> {
   const report: ReplayReport = { stream: stream.name, pages: 0, records: 0, quarantined: 0, batches: 0, rows: 0, inserted: 0, updated: 0 };
-  for await (const slice of slices(pages, context.configuration.workers.batchRecords, options.shard)) {
-    await replaySlice(context, stream, slice, options, report);
-  }
+  const inTurn = turns();
+  const all = slices(pages, context.configuration.workers.batchRecords, options.shard);
+  await forEachConcurrent(all, BATCHES_AT_ONCE, async (slice) => {
+    const batch = await replaySlice(context, stream, slice);
+    if (!batch) return;
+    count(report, batch);
+    if (!options.load) return;
+    const { inserted, updated } = await inTurn(() => loadBatch(context, stream, batch, null));
+    report.inserted += inserted;
+    report.updated += updated;
+  });
   return report;
 }
 
@@ -76,26 +85,15 @@ export async function* slices(pages: AsyncIterable<PageSource>, limit: number, s
 
 const shardOf = (key: string, count: number): number => createHash('sha256').update(key).digest().readUInt32BE(0) % count;
 
-async function replaySlice(
-  context: Context,
-  stream: Stream,
-  listed: readonly PageSource[],
-  options: ReplayOptions,
-  report: ReplayReport,
-): Promise<void> {
+/** @returns its batch; null where all of it lies behind the gate. */
+async function replaySlice(context: Context, stream: Stream, listed: readonly PageSource[]): Promise<Batch | null> {
   context.signal?.throwIfAborted();
   const ledger = await context.warehouse.ledger(stream.name);
   const isBehindGate = await behindGate(context, stream, ledger);
   const pages = listed.filter(({ key }) => !isBehindGate(key));
   if (pages.length < listed.length)
     context.log.info({ stream: stream.name, pages: listed.length - pages.length }, 'pages behind the gate left out');
-  if (pages.length === 0) return;
-  const batch = await normalizeSlice(context, stream, { pages, origin: 'replay', window: null }, ledger);
-  count(report, batch);
-  if (!options.load) return;
-  const outcome = await loadBatch(context, stream, batch, null);
-  report.inserted += outcome.inserted;
-  report.updated += outcome.updated;
+  return pages.length === 0 ? null : normalizeSlice(context, stream, { pages, origin: 'replay', window: null }, ledger);
 }
 
 function count(report: ReplayReport, batch: Batch): void {
