@@ -77,11 +77,13 @@ class Rows {
   }
 
   /** Those of the page's records that go on; the others' end is 0. */
-  private placesOf({ before, records, leftOut }: RowsPage): Places {
+  private placesOf({ before, records, positions, areKept }: RowsPage): Places {
     const bytes = Buffer.allocUnsafe(records * PLACE);
     assert(readSync(this.file, bytes, 0, bytes.length, before * PLACE) === bytes.length, 'every record has a place');
     const places = new Places(bytes);
-    if (leftOut !== '') for (const position of leftOut.split(',')) places.leaveOut(Number(position));
+    const listed = new Set(positions === '' ? [] : positions.split(',').map(Number));
+    if (areKept || listed.size > 0)
+      for (let position = 0; position < records; position++) if (listed.has(position) !== areKept) places.leaveOut(position);
     return places;
   }
 

@@ -125,62 +125,51 @@ export function settleRivals(definition: Definition, files: readonly string[]): 
   return `CREATE OR REPLACE TEMP TABLE repeated AS SELECT hash(${keys}) AS key_hash FROM ${narrow} GROUP BY key_hash HAVING count(*) > 1;
     CREATE OR REPLACE TEMP TABLE rivals AS
     SELECT p, i, h, ${narrowNames(definition).join(', ')}, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}, h DESC, p, i) AS place
-    FROM ${narrow} WHERE hash(${keys}) IN (SELECT key_hash FROM repeated)`;
+    FROM ${narrow} WHERE hash(${keys}) IN (SELECT key_hash FROM repeated);
+    DROP TABLE repeated`;
 }
 
 /** What the batch leaves out: whatever lost against another observation of the batch. */
 export const settleLosers = (): string => 'CREATE OR REPLACE TEMP TABLE left_out AS SELECT p, i FROM rivals WHERE place > 1';
 
 /**
- * Adds to `left_out` the winners that a loaded batch has as they are, told by their content hash alone: of a sweep that is nearly all, and
- * half the cost of comparing keys and versions. What is left is in `strangers`.
+ * What goes on where batches are loaded: nothing of which one of them has the same, or something greater. Of a sweep nearly all is there as it
+ * is, which content hashes alone tell, at half the cost of comparing keys and versions.
  */
-export function settleSame(definition: Definition, files: readonly string[], sightings: readonly string[]): string {
-  return `CREATE OR REPLACE TEMP TABLE winners AS
-    SELECT p, i, h IN (SELECT ${LINEAGE.contentHash} FROM read_parquet(${literalList(sightings)})) AS is_same
-    FROM (FROM ${accepted(definition, files)} ANTI JOIN left_out USING (p, i));
-    INSERT INTO left_out SELECT p, i FROM winners WHERE is_same;
-    CREATE OR REPLACE TEMP TABLE strangers AS SELECT p, i FROM winners WHERE NOT is_same;
-    DROP TABLE winners`;
-}
-
-/** Adds to `left_out` the strangers of which a loaded batch already has the same, or something greater. */
-export function settleKnown(definition: Definition, files: readonly string[], sightings: readonly string[]): string {
+export function settleKept(definition: Definition, files: readonly string[], sightings: readonly string[]): string {
+  const basis = `read_parquet(${literalList(sightings)})`;
   const same = definition.key.map((column, index) => `s.${identifier(column.name)} = w.k${index}`);
   const theirs = [...definition.version.map((column) => `s.${identifier(column.name)}`), `s.${LINEAGE.contentHash}`];
   const mine = [...versionNames(definition).map((name) => (name === 't' ? 'make_timestamptz(w.t)' : `w.${name}`)), 'w.h'];
-  return `INSERT INTO left_out
-    SELECT p, i FROM (FROM ${accepted(definition, files)} SEMI JOIN strangers USING (p, i)) w WHERE EXISTS (
-      SELECT 1 FROM read_parquet(${literalList(sightings)}) s
-      WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}))`;
+  return `CREATE OR REPLACE TEMP TABLE kept AS SELECT p, i
+      FROM ${accepted(definition, files)} ANTI JOIN (SELECT ${LINEAGE.contentHash} AS h FROM ${basis}) USING (h) ANTI JOIN left_out USING (p, i);
+    CREATE OR REPLACE TEMP TABLE known AS SELECT p, i FROM (FROM ${accepted(definition, files)} SEMI JOIN kept USING (p, i)) w
+      WHERE EXISTS (SELECT 1 FROM ${basis} s WHERE ${same.join(' AND ')} AND (${theirs.join(', ')}) >= (${mine.join(', ')}));
+    DELETE FROM kept USING known WHERE kept.p = known.p AND kept.i = known.i;
+    DROP TABLE known`;
 }
 
-export const countLosers = (): string => 'SELECT count(*) AS n FROM rivals WHERE place > 1';
-export const countLeftOut = (): string => 'SELECT count(*) AS n FROM left_out';
+export const countLosers = (): string => 'SELECT count(*) AS n FROM left_out';
+export const countKept = (): string => 'SELECT count(*) AS n FROM kept';
 
 /** Keys with one version and different contents. */
 export const countConflicts = (definition: Definition): string =>
   `SELECT count(*) AS n FROM (SELECT 1 FROM rivals GROUP BY ${narrowNames(definition).join(', ')} HAVING min(h) <> max(h))`;
 
-/** One value: of the records that go on although they lie before the watermark, how many in each bucket of lateness. */
+/** One value: of the records that are kept although they lie before the watermark, how many in each bucket of lateness. */
 export function countLate(definition: Definition, files: readonly string[], { watermark, at }: Seen): string {
   const bucket = `least(${LATENESS_BUCKETS - 1}, greatest(0, ceil(log2(greatest(1, ${at} - t) / ${bucketBound(0)}))))::INTEGER`;
   return `SELECT list(coalesce(n, 0)::INTEGER ORDER BY bucket) AS counts FROM range(${LATENESS_BUCKETS}) AS buckets(bucket)
     LEFT JOIN (SELECT ${bucket} AS bucket, count(*) AS n
-      FROM (FROM ${accepted(definition, files)} WHERE t < ${watermark}) ANTI JOIN left_out USING (p, i) GROUP BY 1) USING (bucket)`;
+      FROM (FROM ${accepted(definition, files)} WHERE t < ${watermark}) SEMI JOIN kept USING (p, i) GROUP BY 1) USING (bucket)`;
 }
 
-export const dropSettled = (): readonly string[] => [
-  'DROP TABLE repeated',
-  'DROP TABLE rivals',
-  'DROP TABLE left_out',
-  'DROP TABLE IF EXISTS strangers',
-];
+export const dropSettled = (): readonly string[] => ['DROP TABLE rivals', 'DROP TABLE left_out', 'DROP TABLE IF EXISTS kept'];
 
-/** One value: of each page that something is left out of, the positions of that, joined by commas. */
-export const listLeftOut = (): string =>
+/** One value: of each page of which anything is in the table, the positions of that, joined by commas. */
+export const listPositions = (table: 'left_out' | 'kept'): string =>
   `SELECT coalesce(list({'page': p, 'count': n, 'positions': positions}), []) AS pages
-    FROM (SELECT p, count(*) AS n, string_agg(i::VARCHAR, ',') AS positions FROM left_out GROUP BY p)`;
+    FROM (SELECT p, count(*) AS n, string_agg(i::VARCHAR, ',') AS positions FROM ${table} GROUP BY p)`;
 
 /**
  * Sightings: every accepted observation of these index files, as it landed. In the order of its key it would take twice the time and a

@@ -150,8 +150,9 @@ export interface RowsPage extends PageBody {
   readonly isVerified: boolean;
   /** Whether its records may have fields that their contract discards; they are looked at one by one then. */
   readonly discards: boolean;
-  /** Positions of the records that don't go on, joined by commas. */
-  readonly leftOut: string;
+  /** Positions of the records that go on, or of those that don't, joined by commas. */
+  readonly positions: string;
+  readonly areKept: boolean;
 }
 
 export interface RowsResult {

@@ -82,11 +82,6 @@ function layoutOf({ definition, schema }: PartsWork): TableLayout {
   return { key, version, schema, inputs: writtenInputs(inputsOf(transform), schema, definition) };
 }
 
-function leftOutOf(work: PartsWork, page: number): number[] {
-  const { positions = '' } = work.settled.leftOut.get(pageOf(work, page).source.key) ?? {};
-  return positions === '' ? [] : positions.split(',').map(Number);
-}
-
 function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
   const found = indexed.pages[page];
   assert(found, 'a page number is of the batch');
@@ -95,16 +90,20 @@ function pageOf({ indexed }: PartsWork, page: number): IndexedPage {
 
 function goesOn(work: PartsWork, number: number): boolean {
   const { source, records, refused } = pageOf(work, number);
-  return records - refused.length > (work.settled.leftOut.get(source.key)?.count ?? 0);
+  const { pages, areKept } = work.settled;
+  const { count = 0 } = pages.get(source.key) ?? {};
+  return areKept ? count > 0 : records - refused.length > count;
 }
 
 async function rowsPage(work: PartsWork, group: PageGroup, number: number): Promise<RowsPage> {
   const page = pageOf(work, number);
-  const leftOut = [...page.refused, ...leftOutOf(work, number)].join(',');
+  const { pages, areKept } = work.settled;
+  const listed = pages.get(page.source.key)?.positions ?? '';
+  const positions = areKept ? listed : [...page.refused, ...(listed === '' ? [] : [listed])].join(',');
   const body = page.body === null ? await bringBody(work.folder, page.source, number) : bodyAt(page.body, page.source, number);
   const earlier = group.pages.slice(0, group.pages.indexOf(number));
   const before = earlier.reduce((sum, each) => sum + pageOf(work, each).records, 0);
-  return { ...body, before, records: page.records, isVerified: page.body !== null, discards: mayDiscard(work, page), leftOut };
+  return { ...body, before, records: page.records, isVerified: page.body !== null, discards: mayDiscard(work, page), positions, areKept };
 }
 
 const mayDiscard = ({ contract }: PartsWork, page: IndexedPage): boolean =>

@@ -57,7 +57,10 @@ export function timedPool(pool: Pool, process: SimulatedProcess, assumed: Assump
 function newRecords(task: Task, { pageSize, scale, knownCost }: Assumptions): number {
   if (task.kind === 'index') return task.pages.length * pageSize * knownCost;
   if (task.kind !== 'rows') return 0;
-  const goingOn = task.pages.reduce((sum, { leftOut }) => sum + Math.max(0, pageSize - countOf(leftOut) * scale), 0);
+  const goingOn = task.pages.reduce((sum, { positions, areKept }) => {
+    const listed = countOf(positions) * scale;
+    return sum + (areKept ? listed : Math.max(0, pageSize - listed));
+  }, 0);
   return goingOn * (1 - knownCost);
 }
 
