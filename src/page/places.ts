@@ -1,4 +1,4 @@
-import { contentHash, HASH_LENGTH } from './record.ts';
+import { HASH_LENGTH, writeContentHash } from './record.ts';
 
 /** A place, which kernel/table.ts reads, too: where a record begins and ends in its body, of 4 bytes each, and its content hash. */
 const END_AT = 4;
@@ -20,7 +20,7 @@ export class Places {
       const [start, end] = [spans[span] as number, spans[span + 1] as number];
       bytes.writeUInt32LE(start, at);
       bytes.writeUInt32LE(end, at + END_AT);
-      bytes.write(contentHash(body.subarray(start, end)), at + HASH_AT, HASH_LENGTH, 'latin1');
+      writeContentHash(body.subarray(start, end), bytes, at + HASH_AT);
     }
     return new Places(bytes);
   }

@@ -195,6 +195,33 @@ describe('records as columns', () => {
     }
   });
 
+  test('records that are left out or odd are passed over or read by themselves, wherever the body is cut into pieces', () => {
+    const records = recordTexts(
+      Array.from({ length: 2000 }, (_, i) => `{"n":${i},${i % 7 === 0 ? `"n":${i + 1},` : ''}"t":"${'x'.repeat(i % 300)}"}`),
+    );
+    const table = new RecordTable(new Kernel(), layoutOf(records), 'b');
+    const places = placesOf(records);
+    const isLeftOut = (i: number): boolean => i % 3 === 1 || i < 5 || i > 1990;
+    for (const i of records.keys()) if (isLeftOut(i)) places.leaveOut(i);
+    table.openBody(PAGE, Buffer.from(`[${records.join(',')}]`), places);
+    const odd: number[] = [];
+    let bytes = 0;
+    for (let at = 0; at < records.length; ) {
+      const appended = table.append(at, Math.min(records.length, at + 600));
+      bytes += appended.bytes;
+      if (appended.isOdd) {
+        table.appendExact(recordOf(records[appended.next] ?? ''), appended.next);
+        odd.push(appended.next);
+      }
+      at = appended.isOdd ? appended.next + 1 : appended.next;
+    }
+    const going = [...records.keys()].filter((i) => !isLeftOut(i));
+    expect(odd).toEqual(going.filter((i) => i % 7 === 0));
+    expect(table.rows).toBe(going.length);
+    expect(table.columns.every((column) => column.rows === going.length)).toBe(true);
+    expect(bytes).toBeGreaterThan(going.filter((i) => i % 7 !== 0).reduce((sum, i) => sum + Buffer.byteLength(records[i] ?? ''), 0) * 0.9);
+  });
+
   /** Few and many different texts, one too long for deltas, numbers of all widths, nulls here and there, lists of lists. */
   function fieldsOf(i: number): string {
     const fields = [
