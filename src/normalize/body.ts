@@ -24,11 +24,12 @@ export function verifyBody(body: Buffer, key: string, sha256: string | null): st
 }
 
 /** Of an index whose bytes are not those that the receipt names. */
-export function damagedIndex(key: string, found: string, expected: string): TidemarkError {
+export function damagedIndex(key: string, what: string, cause?: unknown): TidemarkError {
   return new TidemarkError({
     code: 'CORRUPT',
-    message: `The index ${key} is not what was landed: its SHA-256 is ${found}, the receipt says ${expected}`,
+    message: `The index ${key} is not what was landed: ${what}`,
     hint: 'Nothing was loaded from it, and the page itself is untouched. Remove the index: it says nothing that the page does not, and is made again.',
+    cause,
   });
 }
 

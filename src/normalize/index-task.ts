@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { assert } from '../errors.ts';
+import { assert, messageOf } from '../errors.ts';
 import { measureRecords } from '../json/measure.ts';
 import { fieldNames } from '../page/fields.ts';
 import { LineBuffer } from '../page/line-buffer.ts';
@@ -78,11 +78,19 @@ function takeIndex(page: PageIndex, files: IndexFiles): void {
 /** @throws CORRUPT where it is not what was landed. */
 function openIndex({ indexKey, path, sha256, storedSha256 }: PageIndex): Buffer {
   const stored = readFileSync(path);
-  const index = unfold(stored);
+  const index = unfoldIndex(stored, indexKey);
   if (storedSha256 !== null && hash('sha256', stored) === storedSha256) return index;
   const found = hash('sha256', index);
-  if (found !== sha256) throw damagedIndex(indexKey, found, sha256);
+  if (found !== sha256) throw damagedIndex(indexKey, `its SHA-256 is ${found}, the receipt says ${sha256}`);
   return index;
+}
+
+function unfoldIndex(stored: Buffer, key: string): Buffer {
+  try {
+    return unfold(stored);
+  } catch (cause) {
+    throw damagedIndex(key, `it cannot be decompressed: ${messageOf(cause)}`, cause);
+  }
 }
 
 function takeBody(page: PageBody, task: IndexTask, files: IndexFiles, refused: RefusedRecord[]): MeasuredPage {

@@ -4,7 +4,7 @@ import { HASH_AT, PLACE, Places } from '../page/places.ts';
 import type { Column } from '../parquet/column.ts';
 import { Excerpt } from '../parquet/excerpt.ts';
 import { inputText } from '../schema/transform.ts';
-import { type TimeForm } from '../time.ts';
+import type { TimeForm } from '../time.ts';
 import { appendRecord, appendValue } from './exact-values.ts';
 import { KIND, type RecordField, RecordFields } from './record-field.ts';
 import { type LaidOut, layOut, type TableLayout } from './table-layout.ts';

@@ -1,5 +1,5 @@
 import { join as joinPath } from 'node:path';
-import { mapConcurrent } from '../concurrency.ts';
+import { allDone, mapConcurrent } from '../concurrency.ts';
 import type { IndexWork } from './close-page.ts';
 import type { Definition } from './definition.ts';
 import { type LocalFile, localFile, shareOut } from './files.ts';
@@ -35,10 +35,10 @@ export async function sight(work: IndexWork, groups: readonly SightedGroup[], na
   const lines = groups.map((group) => group.lines).filter(({ count }) => count > 0);
   const joined = shares(sightings, threads, ({ rows }) => rows);
   const judged = shares(lines, threads, ({ count }) => count);
-  const shared = await Promise.all([
+  const shared = await allDone(
     mapConcurrent(joined, threads, (share, number) => join(work, share, `plain-${number}`)),
     mapConcurrent(judged, threads, (share, number) => judge(work, share, names, `judged-${number}`)),
-  ]);
+  );
   const parts = shared.flat();
   const times = parts.flatMap(({ first, last }) => (first === null || last === null ? [] : [first, last]));
   return {
@@ -51,13 +51,8 @@ export async function sight(work: IndexWork, groups: readonly SightedGroup[], na
 }
 
 function shares<T>(items: readonly T[], threads: number, rowsOf: (item: T) => number): T[][] {
-  return items.length === 0
-    ? []
-    : shareOut(
-        items,
-        threads,
-        items.reduce((sum, item) => sum + rowsOf(item), 0),
-      );
+  const rows = items.reduce((sum, item) => sum + rowsOf(item), 0);
+  return items.length === 0 ? [] : shareOut(items, threads, rows);
 }
 
 interface SightedShare {

@@ -90,6 +90,19 @@ describe('a page that landed with its index', () => {
     expect(byId(await stage.canonicalRows(other, batch))).toEqual(byId(before));
   });
 
+  test.each([
+    ['are of another index', () => zstdCompressSync('{"i":0}\n'), /its SHA-256 is/],
+    ['break off', (stored: Buffer) => stored.subarray(0, -9), /cannot be decompressed/],
+  ] as const)('R13: whose stored bytes %s is named, with what to do', async (_what, damaged, message) => {
+    const store = memoryStore();
+    const page = await landedPage(store, 'p', BODY);
+    const stored = (await store.get(keyOfIndex(page)))?.body ?? Buffer.alloc(0);
+    await store.remove(keyOfIndex(page));
+    await store.create(keyOfIndex(page), damaged(stored));
+    const said = { code: 'CORRUPT', message: expect.stringMatching(message), hint: expect.stringMatching(/Remove the index/) };
+    await expect(stage.normalize(store, [page])).rejects.toMatchObject(said);
+  });
+
   test('R13: is verified before any of it goes on', async () => {
     const store = memoryStore();
     const page = await landedPage(store, 'p', BODY);
