@@ -41,8 +41,8 @@ export const LOADING: readonly Mutant[] = [
     edits: [
       {
         file: 'src/normalize/statements.ts',
-        from: `WHERE \${same.join(' AND ')} AND (\${theirs.join(', ')}) >= (\${mine.join(', ')}))\`;`,
-        to: `WHERE \${same.join(' AND ')} AND \${theirs.length} = \${mine.length})\`;`,
+        from: `WHERE \${same.join(' AND ')} AND (\${theirs.join(', ')}) >= (\${mine.join(', ')}));`,
+        to: `WHERE \${same.join(' AND ')} AND \${theirs.length} = \${mine.length});`,
       },
     ],
   },
